@@ -1,0 +1,139 @@
+"""What shape an answer must have: ``response_format`` and ``grammar`` -> GBNF text.
+
+A JSON schema keyword that cannot be enforced by a grammar is refused by its name: an answer that
+only looks checked would be worse than an error. The conversion itself is llama-cpp-python's port
+of llama.cpp's. Pure text; the compiled grammar lives in ``sampler``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .. import errors
+from ..protocol import ChatCompletionRequest, CompletionRequest
+
+MAX_GRAMMAR_CHARS = 64 * 1024
+MAX_DEPTH = 32
+MAX_REPEATS = 2000
+
+#: Keywords that annotate and do not constrain.
+_ANNOTATIONS = {
+    "$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated",
+    "readOnly", "writeOnly",
+}  # fmt: skip
+_ENFORCED = {
+    "type", "properties", "required", "additionalProperties", "items", "prefixItems", "minItems",
+    "maxItems", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$defs", "definitions",
+    "pattern", "minLength", "maxLength", "format",
+}  # fmt: skip
+_FORMATS = {"date", "time", "date-time", "uuid", "uuid1", "uuid2", "uuid3", "uuid4", "uuid5"}
+
+
+def grammar_of(request: ChatCompletionRequest | CompletionRequest) -> str | None:
+    """Return the GBNF text an answer must follow, or ``None`` for free text.
+
+    Raises
+    ------
+    InvalidGrammar
+        Over the limits, or a schema that cannot be enforced.
+    """
+    if request.grammar is not None:
+        n_chars = len(request.grammar.strip())
+        # llama.cpp takes an empty grammar to mean that anything goes.
+        if not 0 < n_chars <= MAX_GRAMMAR_CHARS:
+            raise errors.InvalidGrammar(
+                f"The grammar has {n_chars:,} characters; "
+                f"1 to {MAX_GRAMMAR_CHARS:,} are taken.",
+                "Send a GBNF grammar of that size.",
+                param="grammar",
+            )
+        return request.grammar
+    shape = request.response_format
+    if shape is None or shape.type == "text":
+        return None
+    schema: dict[str, Any] = {"type": "object"}
+    if shape.json_schema is not None:
+        schema = shape.json_schema.schema
+    return schema_to_gbnf(schema)
+
+
+def schema_to_gbnf(schema: dict[str, Any]) -> str:
+    """Return a GBNF grammar whose every sentence is JSON that the schema accepts."""
+    text = json.dumps(schema)
+    if len(text) > MAX_GRAMMAR_CHARS:
+        raise _refusal("it is too long", "Make the schema smaller.")
+    _check(schema, "$", 0)
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        grammar: str = json_schema_to_gbnf(text)
+    except (AssertionError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise _refusal(str(error)[:200] or "it is not a JSON schema", "Simplify it.") from None
+    return grammar
+
+
+def _refusal(reason: str, hint: str) -> errors.InvalidGrammar:
+    return errors.InvalidGrammar(
+        f"The JSON schema cannot be enforced: {reason}.", hint, param="response_format"
+    )
+
+
+def _check(schema: Any, path: str, depth: int) -> None:
+    if schema is True:
+        return
+    if not isinstance(schema, dict):
+        raise _refusal(f"`{path}` is not a schema", "Write an object there.")
+    if depth > MAX_DEPTH:
+        raise _refusal(f"`{path}` is nested too deeply", f"Use at most {MAX_DEPTH} levels.")
+    for keyword in schema:
+        if keyword not in _ANNOTATIONS and keyword not in _ENFORCED:
+            raise _refusal(
+                f"the keyword `{keyword}` at `{path}` is not supported",
+                "Remove it and check that condition on the answer.",
+            )
+    _check_values(schema, path)
+    for keyword in ("properties", "$defs", "definitions"):
+        for name, child in schema.get(keyword, {}).items():
+            _check(child, f"{path}.{name}", depth + 1)
+    for keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for index, child in enumerate(schema.get(keyword, [])):
+            _check(child, f"{path}.{keyword}[{index}]", depth + 1)
+    for keyword in ("items", "additionalProperties"):
+        child = schema.get(keyword, True)
+        if child is not False:
+            _check(child, f"{path}.{keyword}", depth + 1)
+
+
+def _check_values(schema: dict[str, Any], path: str) -> None:
+    for keyword in ("properties", "$defs", "definitions"):
+        if not isinstance(schema.get(keyword, {}), dict):
+            raise _refusal(f"`{path}.{keyword}` is not an object", "Correct the schema.")
+    for keyword in ("anyOf", "oneOf", "allOf", "prefixItems", "required", "enum"):
+        value = schema.get(keyword, [0])
+        if not isinstance(value, list) or (not value and keyword != "required"):
+            raise _refusal(f"`{path}.{keyword}` is not a filled list", "Correct the schema.")
+    reference = schema.get("$ref", "#/")
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        raise _refusal(
+            f"`{path}` refers to another document", "Put its definitions under `$defs`."
+        )
+    if schema.get("format", "date") not in _FORMATS:
+        raise _refusal(
+            f"the format `{schema['format']}` at `{path}` is not supported",
+            f"Supported: {', '.join(sorted(_FORMATS))}; or use `pattern`.",
+        )
+    for keyword in ("minItems", "maxItems", "minLength", "maxLength"):
+        value = schema.get(keyword, 0)
+        if not isinstance(value, int) or not 0 <= value <= MAX_REPEATS:
+            raise _refusal(
+                f"`{path}.{keyword}` is not a number from 0 to {MAX_REPEATS}", "Correct it."
+            )
+    unknown = [
+        name for name in schema.get("required", []) if name not in schema.get("properties", {})
+    ]
+    if unknown and "properties" in schema:
+        raise _refusal(
+            f"`{path}` requires `{unknown[0]}`, which has no schema",
+            "Add it under `properties`.",
+        )

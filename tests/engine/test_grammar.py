@@ -1,0 +1,95 @@
+"""Schemas that a grammar can enforce are enforced; all others are refused by the keyword."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from jupyter_localllm.engine.grammar import MAX_GRAMMAR_CHARS, grammar_of, schema_to_gbnf
+from jupyter_localllm.errors import InvalidGrammar
+from jupyter_localllm.protocol import CompletionRequest, ResponseFormat
+
+from .conftest import Bench
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 20},
+        "age": {"type": "integer"},
+        "kind": {"enum": ["cat", "dog"]},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 2},
+    },
+    "required": ["name", "age", "kind", "tags"],
+    "additionalProperties": False,
+}
+
+REFUSED: dict[str, Any] = {
+    "minimum": {"type": "integer", "minimum": 3},
+    "patternProperties": {"type": "object", "patternProperties": {"a": {}}},
+    "another document": {"$ref": "http://example.com/schema.json"},
+    "format `email`": {"type": "string", "format": "email"},
+    "not a schema": {"type": "object", "properties": {"a": 3}},
+    "requires `b`": {"type": "object", "properties": {"a": {}}, "required": ["b"]},
+    "maxItems": {"type": "array", "items": {"type": "string"}, "maxItems": 10**9},
+    "cannot be enforced": {"type": "nonsense"},
+    "not a filled list": {"enum": []},
+}
+
+
+@pytest.mark.parametrize("said", REFUSED)
+def test_what_cannot_be_enforced_is_refused_by_name(said: str) -> None:
+    with pytest.raises(InvalidGrammar, match=said) as caught:
+        schema_to_gbnf(REFUSED[said])
+    assert caught.value.hint and caught.value.param == "response_format"
+
+
+def test_a_schema_nested_too_deeply_is_refused() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(100):
+        schema = {"type": "array", "items": schema}
+    with pytest.raises(InvalidGrammar, match="nested"):
+        schema_to_gbnf(schema)
+
+
+@pytest.mark.parametrize(
+    ("grammar", "said"), [("#" * (MAX_GRAMMAR_CHARS + 1), "65,537"), (" ", "0")]
+)
+def test_an_empty_or_too_long_grammar_is_refused(grammar: str, said: str) -> None:
+    with pytest.raises(InvalidGrammar, match=f"has {said} characters"):
+        grammar_of(CompletionRequest(prompt="x", grammar=grammar))
+
+
+def test_json_object_means_any_object() -> None:
+    request = CompletionRequest(prompt="x", response_format=ResponseFormat("json_object"))
+    assert "root" in (grammar_of(request) or "")
+
+
+@pytest.mark.parametrize("question", ["HELLO", "LONG", "STOPWORD", "no trigger"])
+def test_an_answer_follows_the_schema_whatever_the_model_wants(
+    scripted: Bench, question: str
+) -> None:
+    answer = scripted.ask(question, grammar=schema_to_gbnf(PERSON), max_tokens=400)
+    answer.done()
+    value = json.loads(answer.text)
+    assert list(value) == ["name", "age", "kind", "tags"]
+    assert value["kind"] in ("cat", "dog") and isinstance(value["age"], int)
+    assert len(value["name"]) <= 20 and len(value["tags"]) <= 2
+
+
+@pytest.mark.parametrize("grammar", ['root ::= "yes" | "no"', "root ::= [0-9] [0-9] [0-9]"])
+def test_a_gbnf_grammar_is_followed(scripted: Bench, grammar: str) -> None:
+    answer = scripted.ask("HELLO", grammar=grammar)
+    answer.done()
+    assert answer.text in ("yes", "no") or (len(answer.text) == 3 and answer.text.isdecimal())
+
+
+@pytest.mark.parametrize("grammar", ["root ::= missing", "not a grammar", 'leaf ::= "x"'])
+def test_a_broken_grammar_is_one_error_and_the_next_request_works(
+    scripted: Bench, grammar: str
+) -> None:
+    assert scripted.ask("HELLO", grammar=grammar).error().error_code == "invalid_grammar"
+    answer = scripted.ask("HELLO")
+    answer.done()
+    assert answer.text == "Hello from the scripted model."
