@@ -54,7 +54,9 @@ BUILT_IN = {
 }
 
 
-def choose_template(own: str | None, *, has_chatml_tokens: bool, override: str = "") -> ChatTemplate:
+def choose_template(
+    own: str | None, *, has_chatml_tokens: bool, override: str = ""
+) -> ChatTemplate:
     """Return the template for a model.
 
     Parameters

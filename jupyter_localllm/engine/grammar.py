@@ -43,8 +43,7 @@ def grammar_of(request: ChatCompletionRequest | CompletionRequest) -> str | None
         # llama.cpp takes an empty grammar to mean that anything goes.
         if not 0 < n_chars <= MAX_GRAMMAR_CHARS:
             raise errors.InvalidGrammar(
-                f"The grammar has {n_chars:,} characters; "
-                f"1 to {MAX_GRAMMAR_CHARS:,} are taken.",
+                f"The grammar has {n_chars:,} characters; 1 to {MAX_GRAMMAR_CHARS:,} are taken.",
                 "Send a GBNF grammar of that size.",
                 param="grammar",
             )
@@ -115,9 +114,7 @@ def _check_values(schema: dict[str, Any], path: str) -> None:
             raise _refusal(f"`{path}.{keyword}` is not a filled list", "Correct the schema.")
     reference = schema.get("$ref", "#/")
     if not isinstance(reference, str) or not reference.startswith("#/"):
-        raise _refusal(
-            f"`{path}` refers to another document", "Put its definitions under `$defs`."
-        )
+        raise _refusal(f"`{path}` refers to another document", "Put its definitions under `$defs`.")
     if schema.get("format", "date") not in _FORMATS:
         raise _refusal(
             f"the format `{schema['format']}` at `{path}` is not supported",

@@ -216,8 +216,7 @@ def _native_flag_reader() -> Any:
     """
     name = "msvcrt" if sys.platform == "win32" else None
     libc = ctypes.CDLL(name)
-    address = ctypes.cast(libc.strlen, ctypes.c_void_p).value
-    return lc.ggml_abort_callback(address)
+    return ctypes.cast(libc.strlen, lc.ggml_abort_callback)
 
 
 class Context:

@@ -130,7 +130,7 @@ class Sampler:
                 raise errors.InvalidGrammar(
                     "The grammar could not be compiled.",
                     "Check its GBNF syntax; it needs a rule called `root`.",
-                    param="grammar" if "root" not in params.grammar else None,
+                    param="grammar",
                 )
             self._candidates = _Candidates(model.n_vocab)
         self._chain = self._build_chain()

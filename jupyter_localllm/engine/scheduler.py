@@ -302,9 +302,7 @@ class Scheduler:
             return
         text = generation.detokenizer.feed(self.model.piece(token_id))
         if generation.params.top_logprobs is not None:
-            generation.held_logprobs.append(
-                sampler.logprobs(self.context, rows.last_row, token_id)
-            )
+            generation.held_logprobs.append(sampler.logprobs(self.context, rows.last_row, token_id))
         if text:
             self._emit_text(generation, text)
         if generation.detokenizer.is_stopped:

@@ -1,5 +1,6 @@
-"""The child process that renders chat templates: ``python -m jupyter_localllm.engine.template_process``.
+"""The child process that renders chat templates.
 
+Started as ``python -m jupyter_localllm.engine.template_process`` by ``chat_template``.
 A chat template is a program that comes with a model file. Jinja's sandbox stops it from reaching
 Python, but not from building a gigabyte of text or looping for minutes, so it runs here, under a
 memory limit that the operating system keeps and a deadline that the parent keeps by ending this

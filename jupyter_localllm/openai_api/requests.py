@@ -51,7 +51,7 @@ def decode_request(body: bytes, kind: type[RequestType]) -> RequestType:
         request = msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise _validation_error(str(error), kind) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _decode_error(body, str(error)) from None
     if isinstance(request, (ChatCompletionRequest, CompletionRequest)):
         check_supported(request)

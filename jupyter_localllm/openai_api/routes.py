@@ -230,7 +230,7 @@ class PrivateHandler(RequestHandler):
     The server extension does not use it: there, Jupyter authenticates (``server/base.py``).
     """
 
-    SUPPORTED_METHODS = ("GET", "POST")  # type: ignore[assignment]
+    SUPPORTED_METHODS = ("GET", "POST")
 
     def initialize(self, backend: Backend, api_key: str, route: Route | None = None) -> None:
         self.backend = backend

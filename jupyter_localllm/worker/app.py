@@ -83,7 +83,7 @@ def make_server(backend: EngineBackend, api_key: str) -> HTTPServer:
     settings = {"backend": backend, "api_key": api_key}
     extra = [("/health", HealthHandler, settings), ("/metrics", MetricsHandler, settings)]
     application = Application(
-        private_routes(backend, api_key, extra),  # type: ignore[arg-type]
+        private_routes(backend, api_key, extra),
         log_function=lambda handler: None,
     )
     return HTTPServer(application, max_body_size=READ_LIMIT_BYTES)

@@ -179,9 +179,7 @@ class EngineBackend:
                 "Use a chat model for questions, and this one with /v1/embeddings.",
                 code="completions_unsupported",
             )
-        return await self._loop.run_in_executor(
-            self._preparing, renderer.render, request.messages
-        )
+        return await self._loop.run_in_executor(self._preparing, renderer.render, request.messages)
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         """Return one vector per input text."""
@@ -207,4 +205,3 @@ class EngineBackend:
     async def detokenize(self, request: DetokenizeRequest) -> str:
         """Return the text of token ids; bytes that are no UTF-8 become U+FFFD."""
         return await asyncio.wrap_future(self._ready_engine().detokenize(request.tokens))
-

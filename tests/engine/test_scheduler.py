@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,13 +171,17 @@ def cancel_at_random(bench: Bench, n_requests: int, max_tokens: int = 100) -> No
             answer = live.pop(chance.randrange(len(live)))
             if chance.random() < 0.5:
                 enough = chance.randrange(1, 4)
-                answer.wait_for(lambda a, n=enough: len(a.chunks) >= n or bool(a.terminal))
+                answer.wait_for(partial(has_chunks_or_end, enough))
             bench.cancel(answer)
             answer.done()
     for answer in live:
         bench.cancel(answer)
         answer.done()
     bench.assert_idle()
+
+
+def has_chunks_or_end(n_chunks: int, answer: Answer) -> bool:
+    return len(answer.chunks) >= n_chunks or bool(answer.terminal)
 
 
 def test_max_tokens_ends_with_length(scripted: Bench) -> None:
@@ -304,7 +310,7 @@ def test_answers_survive_a_cache_too_small_for_all(crowded: Bench) -> None:
 def test_the_same_seed_gives_the_same_text(smollm2_path: Path) -> None:
     bench = Bench(smollm2_path, context_window=512)
     try:
-        options = {"temperature": 1.0, "max_tokens": 24, "may_reuse": False}
+        options: dict[str, Any] = {"temperature": 1.0, "max_tokens": 24, "may_reuse": False}
         texts = []
         for seed in (1, 1, 2):
             answer = bench.ask("Write a poem.", seed=seed, **options)
