@@ -23,6 +23,7 @@
     │   ├── WorkerHung
     │   └── WorkerStartFailed
     ├── HostUnavailable         503  no host can be reached or started
+    │   └── HostStopping             it ends, and everything that runs on it
     ├── Cancelled               499  the caller went away or asked to stop
     └── InternalError           500  our own bug
 
@@ -197,6 +198,10 @@ class WorkerStartFailed(WorkerError):
 class HostUnavailable(LocalLLMError):
     code = "host_unavailable"
     status = 503
+
+
+class HostStopping(HostUnavailable):
+    code = "host_stopping"
 
 
 class Cancelled(LocalLLMError):

@@ -74,9 +74,8 @@ class StreamOptions(Struct, forbid_unknown_fields=True, omit_defaults=True):
 class RequestBase(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What chat and text completions share. ``None`` means: the model's default.
 
-    Beyond OpenAI's fields (as llama.cpp's server has them): ``top_k``, ``min_p``,
-    ``repeat_penalty``, ``repeat_last_n``, ``grammar`` (GBNF), ``cache_prompt``,
-    ``return_progress``;
+    Beyond OpenAI's fields (as llama.cpp's server has them): ``top_k min_p repeat_penalty
+    repeat_last_n grammar`` (GBNF) ``cache_prompt return_progress``;
     ``priority`` orders the queue (higher first, default 0); ``user`` is the key of fair queueing.
     """
 
@@ -219,8 +218,7 @@ class CompletionProgress(Struct, omit_defaults=True, tag_field="type", tag="prog
 
 
 class CompletionChunk(Struct, omit_defaults=True, tag_field="type", tag="chunk"):
-    """A piece of the answer: whole UTF-8, never part of a stop string; may be empty text only
-    when it carries ``logprobs``."""
+    """A piece of the answer: whole UTF-8, no stop string; empty only if it has ``logprobs``."""
 
     text: str
     logprobs: list[TokenLogprob] | None = None
@@ -282,7 +280,6 @@ class HostStatus(Struct):
     workers: list[WorkerStatus] = []
     running: int = 0
     waiting: int = 0
-    max_waiting: int = 0
 
 
 class Embeddings(Struct):
@@ -314,9 +311,8 @@ class Backend(Protocol):
 
 
 # --- websocket frames -----------------------------------------------------------------------
-# Client to server: start, cancel, resume. Server to client: hello, start, progress, delta, done,
-# error. Every server frame of a request has ``seq``, from 1 without gaps; a delta frame that
-# merges several (a slow reader) spans first_seq..seq.
+# Client to server: start, cancel, resume; server to client: hello, start, progress, delta, done,
+# error. Server frames of a request have ``seq``, from 1 without gaps; a delta spans first_seq..seq.
 
 
 class StartFrame(Struct, forbid_unknown_fields=True, tag_field="type", tag="start"):
@@ -391,7 +387,7 @@ class DoneFrame(Struct, omit_defaults=True, tag_field="type", tag="done"):
 
 
 class ErrorFrame(Struct, omit_defaults=True, tag_field="type", tag="error"):
-    """Terminal for ``request_id``; without one, it answers a frame that could not be read."""
+    """Terminal for ``request_id`` where it has ``seq``; else a frame of the page was refused."""
 
     error: dict[str, Any]
     request_id: str | None = None

@@ -49,6 +49,8 @@ class EngineConfig:
         Finished requests whose prefix may stay in the cache.
     n_batch : int
         Most rows of one decode.
+    n_threads : int
+        Zero: follow the cores and the load beside this process.
     """
 
     context_window: int = 0
@@ -293,7 +295,7 @@ class Engine:
             )
         is_embedding = bool(header.pooling_type) or model.has_encoder
         window = self.config.context_window or min(model.n_ctx_train, DEFAULT_CONTEXT_WINDOW)
-        threads = ThreadCount(self.config.n_threads or None)
+        threads = ThreadCount(self.config.n_threads)
         if is_embedding:
             self._load_embedder(model, window, threads)
         else:

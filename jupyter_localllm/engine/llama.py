@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp as lc
+import numpy as np
 
 from .. import errors
 
@@ -219,6 +220,12 @@ def _native_flag_reader() -> Any:
     return ctypes.cast(libc.strlen, lc.ggml_abort_callback)
 
 
+#: As ``llama_cpp.llama_get_logits_ith``, with the bare address as its result.
+_logits_address = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
+    ctypes.cast(lc.llama_get_logits_ith, ctypes.c_void_p).value or 0
+)
+
+
 class Context:
     """Computation state of a model: the KV cache shared by all sequences.
 
@@ -268,6 +275,8 @@ class Context:
                 f"No room for a context of {n_ctx:,} tokens" + (f": {log[-1]}." if log else "."),
                 "Choose a smaller context window or a smaller model.",
             )
+        self._n_vocab = model.n_vocab
+        self._logits_views: dict[int, Any] = {}
         self.memory = lc.llama_get_memory(self.handle)
         self.n_ctx: int = lc.llama_n_ctx(self.handle)
         self.n_threads = n_threads
@@ -308,12 +317,15 @@ class Context:
         """Forget a whole sequence."""
         lc.llama_memory_seq_rm(self.memory, sequence_id, -1, -1)
 
-    def logits(self, row: int, n_vocab: int) -> Any:
-        """Return a row's logits as a numpy view (float32, ``n_vocab``), valid until decode."""
-        import numpy as np
-
-        pointer = lc.llama_get_logits_ith(self.handle, row)
-        return np.ctypeslib.as_array(pointer, shape=(n_vocab,))
+    def logits(self, row: int) -> Any:
+        """Return a row's logits as a numpy view (float32, vocabulary), valid until decode."""
+        address = _logits_address(self.handle, row)
+        view = self._logits_views.get(address)
+        if view is None:
+            # The buffer has a place for each row with logits: a handful of views, made once.
+            values = (ctypes.c_float * self._n_vocab).from_address(address)
+            view = self._logits_views[address] = np.ctypeslib.as_array(values)
+        return view
 
 
 class Batch:

@@ -29,6 +29,8 @@ from .llama import Context, Model
 
 #: Candidates tried against the grammar before the whole vocabulary is.
 LIKELY_CANDIDATES = 256
+#: A token whose logit is so far below the best has less than e^-12 of its probability.
+NEGLIGIBLE_LOGIT_GAP = 12.0
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
@@ -132,8 +134,15 @@ class Sampler:
                     "Check its GBNF syntax; it needs a rule called `root`.",
                     param="grammar",
                 )
-            self._candidates = _Candidates(model.n_vocab)
+        self._candidates = _Candidates(model.n_vocab)
+        self._bias_ids = np.array(list(params.logit_bias), dtype=np.int32)
+        # OpenAI: -100 bans a token, 100 as good as forces it.
+        biases = [-math.inf if bias <= -100 else bias for bias in params.logit_bias.values()]
+        self._biases = np.array(biases, dtype=np.float32)
         self._chain = self._build_chain()
+        self._is_plain_greedy = (
+            params.temperature <= 0 and not params.has_penalties and params.grammar is None
+        )
 
     def close(self) -> None:
         """Free the native objects; idempotent."""
@@ -146,13 +155,6 @@ class Sampler:
         params, n_vocab = self._params, self._model.n_vocab
         chain = lc.llama_sampler_chain_init(lc.llama_sampler_chain_default_params())
         parts: list[Any] = []
-        if params.logit_bias:
-            biases = (lc.llama_logit_bias * len(params.logit_bias))()
-            for slot, (token_id, bias) in zip(biases, params.logit_bias.items(), strict=True):
-                # OpenAI: -100 bans a token, 100 forces it.
-                slot.token = token_id
-                slot.bias = -math.inf if bias <= -100 else bias
-            parts.append(lc.llama_sampler_init_logit_bias(n_vocab, len(biases), biases))
         if params.has_penalties:
             last_n = params.repeat_last_n if params.repeat_last_n >= 0 else 4096
             parts.append(
@@ -187,16 +189,37 @@ class Sampler:
 
     def sample(self, context: Context, row: int) -> int:
         """Choose the next token from the logits of a row, and remember it."""
-        if self._grammar is None:
-            return int(lc.llama_sampler_sample(self._chain, context.handle, row))
-        logits = context.logits(row, self._model.n_vocab)
-        candidates = self._candidates
-        token_id = candidates.choose(self._chain, logits)
-        if not self._allows(token_id):
-            token_id = self._sample_allowed(logits)
-        lc.llama_sampler_accept(self._grammar, token_id)
+        logits = context.logits(row)
+        if self._params.logit_bias:
+            logits = logits.copy()
+            logits[self._bias_ids] += self._biases
+        if self._is_plain_greedy:
+            return int(logits.argmax())
+        token_id = self._candidates.choose(self._chain, logits, ids=self._worth_sampling(logits))
+        if self._grammar is not None:
+            if not self._allows(token_id):
+                token_id = self._sample_allowed(logits)
+            lc.llama_sampler_accept(self._grammar, token_id)
         lc.llama_sampler_accept(self._chain, token_id)
         return token_id
+
+    def _worth_sampling(self, logits: Any) -> Any:
+        """Return the ids that the chain can choose from, or ``None`` for all.
+
+        Building and sorting candidates for a whole vocabulary takes longer than everything else
+        between two decodes. Nothing that top-k or min-p would keep is left out.
+        """
+        params = self._params
+        if params.has_penalties:
+            return None
+        if params.temperature <= 0:
+            likely = np.array([logits.argmax()], dtype=np.int32)
+        else:
+            likely = np.flatnonzero(logits >= logits.max() - NEGLIGIBLE_LOGIT_GAP).astype(np.int32)
+            keeps_top_k = 0 < params.top_k <= len(likely)
+            if not keeps_top_k and params.min_p < math.exp(-NEGLIGIBLE_LOGIT_GAP):
+                return None
+        return likely
 
     def _allows(self, token_id: int) -> bool:
         one = lc.llama_token_data(token_id, 1.0, 0.0)
@@ -208,11 +231,10 @@ class Sampler:
         """Sample among the tokens the grammar takes: the likeliest first, then all."""
         n_likely = min(LIKELY_CANDIDATES, len(logits))
         likely = np.argpartition(logits, -n_likely)[-n_likely:].astype(np.int32)
-        if self._params.logit_bias:
-            # A bias may lift a token from far below.
-            likely = np.union1d(likely, list(self._params.logit_bias)).astype(np.int32)
         for ids in (likely, None):
-            token_id = self._candidates.choose(self._chain, logits, self._grammar, ids)
+            token_id = self._candidates.choose(
+                self._chain, logits, grammar=self._grammar, ids=ids
+            )
             if token_id >= 0:
                 return token_id
         raise errors.InvalidGrammar(
@@ -222,7 +244,7 @@ class Sampler:
 
     def logprobs(self, context: Context, row: int, token_id: int) -> TokenLogprob:
         """Return the model's own log-probabilities (before temperature and penalties)."""
-        logits = context.logits(row, self._model.n_vocab).astype(np.float64)
+        logits = context.logits(row).astype(np.float64)
         peak = float(logits.max())
         log_total = peak + math.log(float(np.exp(logits - peak).sum()))
         count = self._params.top_logprobs or 0
@@ -245,7 +267,7 @@ class _Candidates:
         self._all = np.zeros(n_vocab, dtype=_CANDIDATE)
         self._ids = np.arange(n_vocab, dtype=np.int32)
 
-    def choose(self, chain: Any, logits: Any, grammar: Any = None, ids: Any = None) -> int:
+    def choose(self, chain: Any, logits: Any, *, ids: Any, grammar: Any = None) -> int:
         """Run grammar, then chain, over some tokens (``None``: all); -1 if none is allowed."""
         ids = self._ids if ids is None else ids
         count = len(ids)

@@ -53,12 +53,13 @@ class ThreadCount:
 
     Parameters
     ----------
-    most : int, optional
-        Upper bound; default :func:`usable_cores`.
+    fixed : int
+        Use exactly so many, whatever the load; 0: follow it, up to :func:`usable_cores`.
     """
 
-    def __init__(self, most: int | None = None) -> None:
-        self.most = most or usable_cores()
+    def __init__(self, fixed: int = 0) -> None:
+        self._is_fixed = fixed > 0
+        self.most = fixed or usable_cores()
         #: Cores this process would not use anyway: others' work there costs us nothing.
         self._spare = max(0, (os.cpu_count() or 1) - self.most)
         self.current = self.most
@@ -71,7 +72,7 @@ class ThreadCount:
         """Return the count to use now; looks at the load at most once a second."""
         now = time.monotonic()
         elapsed = now - self._looked_at
-        if elapsed < CHECK_INTERVAL_S or self.most < 2:
+        if self._is_fixed or elapsed < CHECK_INTERVAL_S or self.most < 2:
             return self.current
         busy_s, own_s = self._total_busy(), self._own_busy()
         others = ((busy_s - self._busy_s) - (own_s - self._own_s)) / elapsed

@@ -262,7 +262,7 @@ def _looks_like_path(name: str) -> bool:
 
 def _shown(name: str) -> str:
     """Return a caller's text, fit to be repeated to them: quoted, escaped, short."""
-    return ascii(name[:60]) + ("…" if len(name) > 60 else "")
+    return ascii(name[:60]) + ("..." if len(name) > 60 else "")
 
 
 def _below_home(path: Path) -> str:

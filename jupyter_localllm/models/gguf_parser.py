@@ -210,7 +210,7 @@ class HeaderParser:
         if count > (_MAX_STRINGS if is_text else _MAX_NUMBERS):
             self._corrupt(f"the metadata array {key[:60]!r} claims {count:,} items")
         if is_text:
-            self._skip_strings(count, key)
+            self._skip_strings(count)
         elif item_type in SCALAR_TYPES:
             code, size = SCALAR_TYPES[item_type]
             start = self._need(count * size)
@@ -220,8 +220,9 @@ class HeaderParser:
         else:
             self._corrupt(f"the metadata array {key[:60]!r} has the item type {item_type}")
 
-    def _skip_strings(self, count: int, key: str) -> None:
-        # The hot loop: a vocabulary and its merges are 100,000 to a million strings.
+    def _skip_strings(self, count: int) -> None:
+        # The hot loop: a vocabulary and its merges are 100,000 to a million strings. A length that
+        # leads out of the header or the file is found by the next `_need`.
         data, position, unpack = self.data, self.position, _U64.unpack_from
         last = len(data) - 8
         for _ in repeat(None, count):
@@ -229,12 +230,8 @@ class HeaderParser:
                 self.position = position
                 self._need(8)
                 last = len(data) - 8
-            size = unpack(data, position)[0]
-            if size > _MAX_STRING_BYTES:
-                self._corrupt(f"a string of {key[:60]!r} claims {size:,} bytes")
-            position += 8 + size
+            position += 8 + unpack(data, position)[0]
         self.position = position
-        self._need(0)
 
     def _check_ranges(self) -> None:
         for key, (low, high) in _RANGES.items():

@@ -54,23 +54,22 @@ def estimate(header: GGUFHeader, *, context_window: int, n_slots: int) -> Memory
     header : GGUFHeader
         Of the model file.
     context_window : int
-        Tokens of one slot.
+        Tokens of one slot, and cells of the one KV cache that the slots share.
     n_slots : int
-        Requests that run at once; each has its own context window in the KV cache.
+        Requests that run at once; each needs rows of logits.
 
     Notes
     -----
     KV cache = layers x cells x (keys + values per token) x 2 bytes (float16). Sliding-window layers
     count in full: the engine keeps all their cells, to reuse prefixes.
     """
-    slots = max(1, n_slots)
-    cells = -(-max(1, context_window) * slots // _CELL_STEP) * _CELL_STEP
+    cells = -(-max(1, context_window) // _CELL_STEP) * _CELL_STEP
     # A model without causal attention (embeddings) has no KV cache.
     layers = header.kv_heads_per_layer if header.causal_attention else ()
     per_head = header.key_length + header.value_length
     kv_bytes = sum(layers) * per_head * cells * _KV_ELEMENT_BYTES
     # One row of logits per slot, at llama.cpp and as a copy here; the prompt's last rows beside.
-    logits_bytes = header.vocab_size * _LOGIT_BYTES * 2 * (slots + 1)
+    logits_bytes = header.vocab_size * _LOGIT_BYTES * 2 * (max(1, n_slots) + 1)
     return MemoryEstimate(header.size_bytes, kv_bytes, PROCESS_BYTES + logits_bytes)
 
 

@@ -162,6 +162,8 @@ def _completion_logprobs(logprobs: list[TokenLogprob]) -> dict[str, Any]:
             {top.token: top.logprob for top in entry.top_logprobs} for entry in logprobs
         ],
         "text_offset": offsets,
+        # Beyond OpenAI's shape, which has no bytes: what a host reads back without loss.
+        "content": logprobs,
     }
 
 

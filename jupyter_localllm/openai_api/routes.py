@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -21,7 +22,6 @@ from .. import errors
 from ..protocol import (
     Backend,
     ChatCompletionRequest,
-    CompletionEvent,
     CompletionRequest,
     DetokenizeRequest,
     EmbeddingRequest,
@@ -68,40 +68,63 @@ async def _stream(
     writer: AnswerWriter,
 ) -> None:
     events = backend.stream(request)
-    pending: asyncio.Task[CompletionEvent] | None = None
+    keep_alive = _KeepAlive(handler)
     try:
-        while True:
-            pending = pending or asyncio.ensure_future(_next(events))
-            done, _ = await asyncio.wait({pending}, timeout=KEEPALIVE_S)
-            if not done:
-                _start_stream(handler)
-                handler.write(SSE_KEEPALIVE)
-            else:
-                task, pending = pending, None
-                try:
-                    event = task.result()
-                except StopAsyncIteration:
-                    break
-                _start_stream(handler)
-                handler.write(writer.event(event))
+        async for event in events:
+            _start_stream(handler)
+            handler.write(writer.event(event))
             # Awaiting the flush is the back-pressure: nothing piles up behind a slow reader.
-            await handler.flush()
+            with keep_alive.writing():
+                await handler.flush()
     except errors.LocalLLMError as error:
         if not is_streaming(handler):
             raise
         handler.write(error_event(error))
-        await handler.flush()
+        with keep_alive.writing():
+            await handler.flush()
     finally:
-        if pending is not None:
-            pending.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
-                await pending
+        keep_alive.stop()
         await close_events(events)
 
 
-async def _next(events: Any) -> CompletionEvent:
-    event: CompletionEvent = await events.__anext__()
-    return event
+class _KeepAlive:
+    """Writes a comment where an answer has been silent for ``KEEPALIVE_S``.
+
+    A timer beside the stream, not a time-out around each event: that would cost every token.
+    """
+
+    def __init__(self, handler: RequestHandler) -> None:
+        self._handler = handler
+        self._is_writing = False
+        self._last = time.monotonic()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._check)
+
+    def _check(self) -> None:
+        # Two writes at once would lose track of the first one's end.
+        if not self._is_writing and time.monotonic() - self._last >= KEEPALIVE_S:
+            _start_stream(self._handler)
+            self._handler.write(SSE_KEEPALIVE)
+            with contextlib.suppress(StreamClosedError):
+                # Whether it arrived shows at the next event; a late failure is retrieved here.
+                self._handler.flush().add_done_callback(lambda flushed: flushed.exception())
+        self._schedule()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the comment back while an event is being written."""
+        self._is_writing = True
+        try:
+            yield
+        finally:
+            self._is_writing = False
+            self._last = time.monotonic()
+
+    def stop(self) -> None:
+        """End the timer."""
+        self._timer.cancel()
 
 
 def _start_stream(handler: RequestHandler) -> None:

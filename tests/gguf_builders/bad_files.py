@@ -70,12 +70,12 @@ def _set_u32(key: str, value: int) -> Callable[[GGUFFile], None]:
     return _set(key, struct.pack("<II", ValueType.UINT32, value))
 
 
-def _tensor(**changes: object) -> Callable[[GGUFFile], None]:
-    """Change fields of the third tensor."""
+def _tensor(index: int = 2, **changes: object) -> Callable[[GGUFFile], None]:
+    """Change fields of one tensor."""
 
     def change(model: GGUFFile) -> None:
         for name, value in changes.items():
-            setattr(model.tensors[2], name, value)
+            setattr(model.tensors[index], name, value)
 
     return change
 
@@ -171,6 +171,12 @@ def _duplicate_tensor(model: GGUFFile) -> None:
     model.tensors[3].name = model.tensors[2].name
 
 
+def _alignment_3(model: GGUFFile) -> None:
+    """Set an alignment that is wrong in itself; all places fit to it."""
+    _set_u32("general.alignment", 3)(model)
+    model.alignment = 3
+
+
 def _no_architecture(model: GGUFFile) -> None:
     model.metadata = [(k, e) for k, e in model.metadata if k != "general.architecture"]
 
@@ -209,7 +215,7 @@ _CORRUPT: dict[str, Callable[[GGUFFile], None]] = {
     "tokens_count_2_40": _set(_TOKENS, _string_array(2**40, 1)),
     "tokens_length_2_40": _set(_TOKENS, _string_array(10, 2**40)),
     "alignment_0": _set_u32("general.alignment", 0),
-    "alignment_3": _set_u32("general.alignment", 3),
+    "alignment_3": _alignment_3,
     "alignment_2_31": _set_u32("general.alignment", 2**31),
     "context_0": _set_u32("llama.context_length", 0),
     "context_2_31": _set_u32("llama.context_length", 2**31),
@@ -217,13 +223,15 @@ _CORRUPT: dict[str, Callable[[GGUFFile], None]] = {
     "blocks_0": _set_u32("llama.block_count", 0),
     "blocks_2_31": _set_u32("llama.block_count", 2**31),
     "tensor_no_dims": _tensor(dims=()),
-    "tensor_5_dims": _tensor(dims=(1, 1, 1, 1, 1)),
+    "tensor_5_dims": _tensor(dims=(64, 356, 1, 1, 1)),
     "tensor_dim_0": _tensor(dims=(0,)),
     "tensor_dim_2_62": _tensor(dims=(2**62,)),
     "tensor_dims_overflow": _tensor(dims=(2**33, 2**33, 2)),
+    "last_tensor_empty": _tensor(-1, dims=(0,), data=b""),
+    "last_tensor_dims_overflow": _tensor(-1, dims=(2**33, 2**33, 2)),
     "tensor_type_unknown": _tensor(type=4242),
     "tensor_type_removed": _tensor(type=4),
-    "tensor_row_not_in_blocks": _tensor(type=TensorType.IQ1_S, dims=(100,)),
+    "tensor_row_not_in_blocks": _tensor(type=TensorType.Q4_0, dims=(48, 2), data=bytes(54)),
     "tensor_offset_odd": _tensor(offset=1),
     "tensor_offset_overlaps": _tensor(offset=0),
     "tensor_offset_2_63": _tensor(offset=2**63),

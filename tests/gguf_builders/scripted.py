@@ -250,9 +250,10 @@ def _write(
     return model.write(path)
 
 
-def _vocabulary(
-    scripts: dict[str, str], default: str, *, split_utf8: bool, is_endless: bool = False
+def make_vocabulary(
+    scripts: dict[str, str], default: str, *, split_utf8: bool = True, is_endless: bool = False
 ) -> Vocabulary:
+    """Return the entries of a scripted model: the default reply first, then the scripts."""
     vocabulary = Vocabulary()
     words = {word: vocabulary.add(word, TokenType.USER_DEFINED) for word in scripts}
     for text in (default, *scripts.values()):
@@ -294,7 +295,7 @@ def build_scripted(
     name : str
         ``general.name``.
     """
-    vocabulary = _vocabulary(
+    vocabulary = make_vocabulary(
         SCRIPTS if scripts is None else scripts, default, split_utf8=split_utf8
     )
     return _write(
@@ -320,7 +321,7 @@ def build_slow(
     """
     return _write(
         path,
-        _vocabulary({}, ENDLESS, split_utf8=True, is_endless=True),
+        make_vocabulary({}, ENDLESS, split_utf8=True, is_endless=True),
         name="slow",
         context_length=context_length,
         chat_template=chat_template,

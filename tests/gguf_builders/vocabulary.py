@@ -39,18 +39,32 @@ class Vocabulary:
         return len(self.texts) - 1
 
     def add_piece(self, piece: bytes) -> int:
+        """Add an entry for a piece of a reply."""
         text, token_type = self._entry(piece)
+        if text in self.known:
+            text, token_type = self._mapped(piece), TokenType.NORMAL
         return self.add(text, token_type)
 
     def is_new(self, piece: bytes) -> bool:
+        """Return whether a prompt can hold this piece without holding another entry."""
         return len(piece) > 1 and self._entry(piece)[0] not in self.known
+
+    def piece(self, token_id: int) -> bytes:
+        """Return what an entry writes."""
+        text = self.texts[token_id]
+        if self.types[token_id] == TokenType.USER_DEFINED:
+            return text.encode()
+        return bytes(self.alphabet.index(character) for character in text)
 
     def _entry(self, piece: bytes) -> tuple[str, TokenType]:
         # A user-defined token is found again in a prompt, but must be whole characters.
         try:
             return piece.decode(), TokenType.USER_DEFINED
         except UnicodeDecodeError:
-            return "".join(self.alphabet[byte] for byte in piece), TokenType.NORMAL
+            return self._mapped(piece), TokenType.NORMAL
+
+    def _mapped(self, piece: bytes) -> str:
+        return "".join(self.alphabet[byte] for byte in piece)
 
     def add_reply(self, text: str, *, split_utf8: bool, is_endless: bool) -> None:
         """Add a reply: pieces that occur nowhere else, each knowing the one after it."""
@@ -64,7 +78,10 @@ class Vocabulary:
         while buffer:
             # The rest is known already: join it with pieces before it until the whole is new.
             if not pieces:
-                raise ValueError(f"The reply {text!r} is too short or occurs twice.")
+                if len(buffer) < 2 or self._mapped(buffer) in self.known:
+                    raise ValueError(f"The reply {text!r} is too short or occurs twice.")
+                pieces.append(buffer)
+                break
             buffer = pieces.pop() + buffer
             if self.is_new(buffer) and buffer not in pieces:
                 pieces.append(buffer)

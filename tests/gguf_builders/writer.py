@@ -41,6 +41,7 @@ class TensorType(IntEnum):
 
     F32 = 0
     F16 = 1
+    Q4_0 = 2
     IQ1_S = 19
 
 

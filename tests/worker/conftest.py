@@ -31,6 +31,7 @@ class Worker:
             stderr=subprocess.PIPE,
             env={**os.environ, "LOCALLLM_API_KEY": KEY},
         )
+        self._clients: list[openai.OpenAI] = []
         self.port = int(self.status("listening")["port"])
 
     def status(self, *wanted: str) -> dict[str, Any]:
@@ -47,11 +48,21 @@ class Worker:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, key: str = KEY) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0)
+        """Return a client; its sockets are closed with the worker."""
+        client = openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0)
+        self._clients.append(client)
+        return client
 
     def http(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {KEY}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+
+    def kill(self) -> None:
+        """End it at once, and whatever is connected to it."""
+        for client in self._clients:
+            client.close()
+        self.process.kill()
+        self.process.communicate()
 
     def end(self) -> str:
         """Close stdin, which ends a worker; returns what it said on stderr."""
@@ -66,8 +77,7 @@ def running_worker(model: Path, *options: str) -> Iterator[Worker]:
         worker.status("ready")
         yield worker
     finally:
-        worker.process.kill()
-        worker.process.communicate()
+        worker.kill()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,173 @@
+"""The page's websocket ``localllm/chat``: many answers over one connection, each resumable.
+
+A socket holds a position in each answer it follows, nothing else. One task sends: it awaits every
+write, so a slow page merges text and slows nobody down. Frames are nouns of ``protocol``, answers
+live in ``chat_stream``.
+
+An error frame with ``seq`` ends its answer. One without ``seq`` answers a frame of the page that
+was refused; an answer of that id, if there is one, goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import msgspec
+from tornado.websocket import WebSocketClosedError
+
+from .. import __version__, errors
+from ..protocol import (
+    PROTOCOL_VERSION,
+    CancelFrame,
+    DoneFrame,
+    ErrorFrame,
+    HelloFrame,
+    ServerFrame,
+    StartFrame,
+)
+from .base import LocalLLMSocket
+from .chat_frames import read_client_frame, request_id_of
+from .chat_stream import ChatStream
+from .openai import UserBackend
+
+_encoder = msgspec.json.Encoder()
+
+#: Answers that one socket may follow; a page shows a few.
+MAX_FOLLOWED = 64
+
+
+class _Position:
+    """How far one socket has sent one answer."""
+
+    def __init__(self, stream: ChatStream, last_seq: int) -> None:
+        self.stream = stream
+        self.last_seq = last_seq
+
+
+class ChatSocket(LocalLLMSocket):
+    """One page's connection."""
+
+    def initialize(self) -> None:
+        """Start with no answers."""
+        self._positions: dict[str, _Position] = {}
+        self._wake = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._owner = ""
+        self._is_leaving = False
+
+    async def open(self, *args: Any, **kwargs: Any) -> None:
+        """Say hello and begin to send."""
+        await super().open(*args, **kwargs)
+        self._owner = self.owner
+        self.extension.sockets.add(self)
+        if not await self._send(HelloFrame(PROTOCOL_VERSION, __version__)):
+            return
+        self._sender = asyncio.ensure_future(self._send_waiting())
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Do what the frame asks, or say why not; the connection stays open."""
+        try:
+            frame = read_client_frame(message)
+            if isinstance(frame, StartFrame):
+                self._start(frame)
+            else:
+                stream = self.extension.streams.get(self._owner, frame.request_id)
+                if isinstance(frame, CancelFrame):
+                    stream.cancel()
+                else:
+                    self._follow(stream, frame.last_seq)
+        except errors.LocalLLMError as error:
+            await self._send(ErrorFrame(error.to_body(), request_id_of(message)))
+
+    def _start(self, frame: StartFrame) -> None:
+        request = frame.request
+        request.stream = True
+        request.return_progress = True
+        self._check_room()
+        backend = UserBackend(self.extension, self._owner)
+        streams = self.extension.streams
+        stream = streams.start(self._owner, frame.request_id, request, backend)
+        self._follow(stream, 0)
+
+    def _follow(self, stream: ChatStream, last_seq: int) -> None:
+        stream.buffer.check_position(last_seq)
+        if stream.buffer.is_ended and last_seq == stream.buffer.last_seq:
+            return
+        if stream.request_id not in self._positions:
+            self._check_room()
+        self._positions[stream.request_id] = _Position(stream, last_seq)
+        stream.follow(self._wake.set)
+        self._wake.set()
+
+    def _check_room(self) -> None:
+        if len(self._positions) >= MAX_FOLLOWED:
+            raise errors.QueueFull(
+                f"This connection follows {MAX_FOLLOWED} answers; more are not taken.",
+                "Wait for one to end.",
+                code="too_many_streams",
+            )
+
+    # --- sending ---------------------------------------------------------------------------
+
+    async def _send(self, frame: ServerFrame) -> bool:
+        """Send one frame and wait until it is out; ``False`` where the page is gone."""
+        with contextlib.suppress(WebSocketClosedError):
+            await self.write_message(_encoder.encode(frame).decode())
+            return True
+        return False
+
+    async def _send_waiting(self) -> None:
+        """Send what the followed answers hold, one frame of each in turn, until the page goes."""
+        while True:
+            self._wake.clear()
+            has_sent = False
+            for position in list(self._positions.values()):
+                frame = self._next_frame(position)
+                if frame is None:
+                    continue
+                if not await self._send(frame):
+                    return
+                has_sent = True
+            if not has_sent and self._is_leaving:
+                return
+            if not has_sent:
+                await self._wake.wait()
+
+    def _next_frame(self, position: _Position) -> ServerFrame | None:
+        stream = position.stream
+        if self._positions.get(stream.request_id) is not position:
+            return None
+        try:
+            frame = stream.buffer.next_frame(position.last_seq)
+        except errors.NotFound as error:
+            self._leave(position)
+            return ErrorFrame(error.to_body(), stream.request_id)
+        if frame is None:
+            return None
+        position.last_seq = frame.seq or position.last_seq
+        if isinstance(frame, (DoneFrame, ErrorFrame)):
+            self._leave(position)
+        return frame
+
+    def _leave(self, position: _Position) -> None:
+        del self._positions[position.stream.request_id]
+        position.stream.unfollow(self._wake.set)
+
+    async def say_farewell(self, timeout_s: float) -> None:
+        """Send what is left, for at most ``timeout_s`` seconds, and close: the server stops."""
+        self._is_leaving = True
+        self._wake.set()
+        if self._sender is not None:
+            await asyncio.wait({self._sender}, timeout=timeout_s)
+        self.close(1001, "The Jupyter server is shutting down.")
+
+    def on_close(self) -> None:
+        """Let go of the answers, which go on for a while."""
+        self.extension.sockets.discard(self)
+        if self._sender is not None:
+            self._sender.cancel()
+        for position in list(self._positions.values()):
+            self._leave(position)
+        super().on_close()

@@ -1,0 +1,81 @@
+"""Reading the frames that a page sends, with errors that name the field.
+
+Frames themselves are nouns of ``protocol``; what is done with them stands in ``chat``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .. import errors
+from ..openai_api.requests import decode_request
+from ..protocol import (
+    CancelFrame,
+    ChatCompletionRequest,
+    ClientFrame,
+    RequestId,
+    ResumeFrame,
+    StartFrame,
+)
+
+_KINDS: dict[str, type[ClientFrame]] = {
+    "start": StartFrame,
+    "cancel": CancelFrame,
+    "resume": ResumeFrame,
+}
+
+
+class _Outline(msgspec.Struct):
+    """As much of any frame as is needed to tell what it is."""
+
+    type: str
+    request: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Sender(msgspec.Struct):
+    request_id: RequestId
+
+
+def read_client_frame(message: str | bytes) -> ClientFrame:
+    """Read one message of the page.
+
+    Raises
+    ------
+    RequestTooLarge, RequestError
+        What is wrong with it; the connection can stay open.
+    """
+    if isinstance(message, bytes):
+        raise errors.InvalidJSON(
+            "A binary message came; frames are JSON text.", "Send each frame as a text message."
+        )
+    body = message.encode()
+    outline = decode_request(body, _Outline)
+    kind = _KINDS.get(outline.type)
+    if kind is None:
+        raise errors.InvalidParameter(
+            f"There is no frame of the type {outline.type[:40]!r}.",
+            f"Send one of: {', '.join(_KINDS)}.",
+            param="type",
+        )
+    if kind is StartFrame and bytes(outline.request) != b"null":
+        # First by itself, so that errors name the fields as the HTTP routes do.
+        check_page_request(decode_request(bytes(outline.request), ChatCompletionRequest))
+    return decode_request(body, kind)
+
+
+def check_page_request(request: ChatCompletionRequest) -> None:
+    """Refuse what the frames have no place for."""
+    if request.logprobs or request.top_logprobs:
+        raise errors.UnsupportedParameter(
+            "Log probabilities are not sent over this connection.",
+            "Leave `logprobs` out, or POST to localllm/v1/chat/completions.",
+            param="logprobs",
+        )
+
+
+def request_id_of(message: str | bytes) -> str | None:
+    """Return the id in a message that could not be read, so that its error can be matched."""
+    try:
+        return msgspec.json.decode(message, type=_Sender).request_id
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

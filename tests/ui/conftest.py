@@ -1,0 +1,111 @@
+"""Fixtures that drive a real JupyterLab in the system's Chromium.
+
+Without a Chromium (or Chrome) the tests of this folder are skipped. ``browser`` ends with its
+module: Playwright keeps an event loop running in this thread, where the server's tests need theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright import sync_api
+
+from tests.guard.loopback_only import is_local_host
+
+from .lab_process import FRONT_END, TOKEN, LabProcess
+
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    # What the page's own requests cannot show: nothing else is resolved either.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+PAGE_TIMEOUT_MS = 60_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.ui)
+
+
+def find_chromium() -> str | None:
+    """The browser to drive: ``CHROMIUM`` or the first one on ``PATH`` that starts."""
+    candidates = [os.environ.get("CHROMIUM"), *(shutil.which(name) for name in NAMES)]
+    for candidate in filter(None, candidates):
+        try:
+            # A stand-in that only tells how to install a browser ends with an error.
+            subprocess.run([candidate, "--version"], check=True, capture_output=True, timeout=30)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return candidate
+    return None
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser."""
+    found = find_chromium()
+    if found is None:
+        pytest.skip("no Chromium: set CHROMIUM or install the package `chromium`")
+    return found
+
+
+@pytest.fixture(scope="session")
+def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
+    """A running JupyterLab."""
+    if not (FRONT_END / "static" / "style.js").exists():
+        pytest.fail("The front end is not built yet; `make env` builds it.")
+    with LabProcess(tmp_path_factory.mktemp("lab")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[sync_api.Browser]:
+    """One browser for the tests of a module."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, headless=True, chromium_sandbox=False, args=FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
+    """A page with JupyterLab ready; fails the test that makes it ask another machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PAGE_TIMEOUT_MS)
+    outside: list[str] = []
+
+    def on_request(request: sync_api.Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme not in ("data", "blob") and not is_local_host(url.hostname):
+            outside.append(request.url)
+
+    context.on("request", on_request)
+    page = context.new_page()
+    page.goto(f"{lab.url}/lab?token={TOKEN}&reset")
+    page.wait_for_selector(".jp-Launcher")
+    yield page
+    context.close()
+    assert not outside, f"the page asked another machine: {outside}"
