@@ -73,7 +73,8 @@ def starter_model() -> Path:
     return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -98,7 +99,7 @@ def running(
     name: str, model: Path, *, threads: int = 2, slots: int = 8, window: int = 8192
 ) -> Iterator[RunningServer]:
     """Start a server, wait until it answers, end it."""
-    port = _free_port()
+    port = free_port()
     started = time.perf_counter()
     process = subprocess.Popen(
         _command(name, model, port, threads, slots, window),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_localllm.engine import llama
 from jupyter_localllm.engine.kv_cache import common_prefix
 from jupyter_localllm.engine.scheduler import Counters
 from jupyter_localllm.protocol import FinishReason
@@ -288,6 +289,22 @@ def test_closing_the_engine_ends_every_request_once(slow_model: Path) -> None:
     answers[0].wait_for(lambda answer: bool(answer.chunks))
     bench.engine.close()
     assert [answer.error().error_code for answer in answers] == ["worker_failed"] * 3
+
+
+def test_a_failed_decode_ends_what_runs_and_the_next_request_works(
+    scripted_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(scripted_model, context_window=1024)
+    try:
+        with monkeypatch.context() as faulty:
+            faulty.setattr(llama.Context, "decode", lambda context, batch: -3)
+            assert bench.ask("HELLO").error().error_code == "decode_failed"
+        answer = bench.ask("HELLO")
+        answer.done()
+        assert answer.text == SCRIPTS["HELLO"]
+        bench.assert_idle()
+    finally:
+        bench.engine.close()
 
 
 @pytest.fixture

@@ -48,6 +48,15 @@ def test_users_alternate() -> None:
     assert sorted(users[:3]) == sorted(users[3:6]) == sorted(users[6:]) == ["a", "b", "c"]
 
 
+def test_who_has_least_running_goes_before_who_was_served_longest_ago() -> None:
+    queue = FairQueue(4, 8, 8)
+    first, *_ = [queue.enter("a") for _ in range(3)]
+    queue.enter("b")
+    more_of_a, more_of_b = queue.enter("a"), queue.enter("b")
+    first.leave()
+    assert (more_of_a.position, more_of_b.position) == (1, 0)
+
+
 def test_priority_goes_first() -> None:
     queue = FairQueue(1, 64, 64)
     running = [queue.enter("a")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jupyter_localllm.protocol import MAX_BODY_BYTES
+from jupyter_localllm.errors import WorkerError
+from jupyter_localllm.protocol import MAX_BODY_BYTES, ChatCompletionRequest, ChatMessage
+from jupyter_localllm.worker.backend import EngineBackend
 from tests.gguf_builders.scripted import SCRIPTS
 
 from .conftest import KEY, Worker, running_worker
@@ -169,6 +172,18 @@ def test_a_model_without_template_answers_with_a_warning(scripted_without_templa
         assert "base model" in model["localllm"]["warnings"][0]
         reply = http.post(CHAT, json=HELLO).json()
         assert reply["choices"][0]["message"]["content"] == SCRIPTS["HELLO"]
+
+
+def test_a_question_while_the_model_loads_is_told_to_wait() -> None:
+    async def ask() -> None:
+        backend = EngineBackend()
+        request = ChatCompletionRequest(messages=[ChatMessage("user", "x")])
+        async for _ in backend.stream(request):
+            raise AssertionError("an answer without a model")
+
+    with pytest.raises(WorkerError) as caught:
+        asyncio.run(ask())
+    assert caught.value.error_code == "model_loading"
 
 
 def test_an_embedding_model_embeds_and_does_not_chat(tiny_model: Callable[[str], Path]) -> None:
