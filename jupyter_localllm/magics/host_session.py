@@ -1,0 +1,129 @@
+"""One shell's connection to a model host: found or started when needed, found again after loss.
+
+Coroutines, run on the bridge's loop; shows nothing. Called by ``answer.py`` and ``magics.py``,
+loaded with the first command that needs a host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+from ..client.host_client import HostClient
+from ..errors import HostUnavailable
+from ..host.connection_file import ConnectionInfo
+from ..host.launch import find_host, start_host
+from ..protocol import ChatCompletionRequest, CompletionEvent
+
+Result = TypeVar("Result")
+
+#: How often the display hears of a stream in which nothing happens.
+TICK_S = 0.25
+
+
+class HostSession:
+    """The host this shell talks to.
+
+    A request that could not be delivered, because the server was restarted or a child host ended,
+    is delivered once more to the host that is found then. A request that a host has taken is
+    never sent twice.
+    """
+
+    def __init__(self) -> None:
+        self._client: HostClient | None = None
+        self._info: ConnectionInfo | None = None
+
+    async def find(self) -> HostClient | None:
+        """Return a client of a running host; ``None`` if none runs."""
+        info = await asyncio.to_thread(find_host)
+        return None if info is None else await self._client_of(info)
+
+    async def call(self, ask: Callable[[HostClient], Awaitable[Result]]) -> Result:
+        """Ask a host for something, starting one if none runs."""
+        client = await self._connect()
+        try:
+            return await ask(client)
+        except HostUnavailable:
+            await self.aclose()
+        return await ask(await self._connect())
+
+    async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[CompletionEvent | None]:
+        """Yield the events of an answer and, while nothing happens, ``None`` now and then."""
+        has_begun = False
+        try:
+            async for event in with_ticks(self._events(request)):
+                has_begun = has_begun or event is not None
+                yield event
+            return
+        except HostUnavailable:
+            if has_begun:
+                raise
+            await self.aclose()
+        async for event in with_ticks(self._events(request)):
+            yield event
+
+    async def aclose(self) -> None:
+        """Close the connections; the next request makes new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _events(self, request: ChatCompletionRequest) -> AsyncIterator[CompletionEvent]:
+        events = (await self._connect()).stream(request)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await close_iterator(events)
+
+    async def _connect(self) -> HostClient:
+        return await self._client_of(await asyncio.to_thread(start_host))
+
+    async def _client_of(self, info: ConnectionInfo) -> HostClient:
+        if self._client is None or info != self._info:
+            await self.aclose()
+            self._client = HostClient(
+                info.url, socket_path=info.socket or None, api_key=info.api_key or None
+            )
+            self._info = info
+        return self._client
+
+
+async def with_ticks(
+    events: AsyncIterator[CompletionEvent], interval_s: float = TICK_S
+) -> AsyncIterator[CompletionEvent | None]:
+    """Yield the events and ``None`` after each interval without one."""
+    pending: asyncio.Future[CompletionEvent] | None = None
+    try:
+        while True:
+            if pending is None:
+                pending = asyncio.ensure_future(_next(events))
+            done, _ = await asyncio.wait({pending}, timeout=interval_s)
+            if not done:
+                yield None
+                continue
+            task, pending = pending, None
+            try:
+                event = task.result()
+            except StopAsyncIteration:
+                return
+            yield event
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait({pending})
+            if not pending.cancelled():
+                pending.exception()
+        await close_iterator(events)
+
+
+async def _next(events: AsyncIterator[CompletionEvent]) -> CompletionEvent:
+    return await events.__anext__()
+
+
+async def close_iterator(events: AsyncIterator[CompletionEvent]) -> None:
+    """Close an event iterator now, which cancels what feeds it."""
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()

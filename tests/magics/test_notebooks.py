@@ -1,0 +1,119 @@
+"""Notebooks executed without a server: nbclient and ``nbconvert --execute``, with the example."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from tests.gguf_builders.scripted import SCRIPTS
+from tests.magics.kernel_session import ROOT, child_python_path
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
+FIRST_STEPS = ROOT / "examples" / "01_first_steps.ipynb"
+
+
+def notebook(*cells: str) -> Any:
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+
+
+@pytest.fixture(autouse=True)
+def package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels are started with this process's environment."""
+    monkeypatch.setenv("PYTHONPATH", child_python_path()["PYTHONPATH"])
+
+
+def execute(nb: Any, folder: Path) -> Any:
+    client = NotebookClient(
+        nb, timeout=90, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    return client.execute()
+
+
+def test_an_executed_notebook_keeps_one_final_output(tmp_path: Path, scripted_model: Path) -> None:
+    nb = notebook("%load_ext jupyter_localllm", f"%%llm -m {scripted_model}\nLONG\n", "6 * 7")
+    executed = execute(nb, tmp_path)
+    nbformat.validate(executed)
+    [output] = executed.cells[1].outputs
+    assert output.output_type == "display_data"
+    assert output.data == {"text/markdown": SCRIPTS["LONG"], "text/plain": SCRIPTS["LONG"]}
+    assert output.metadata["jupyter_localllm"]["finish_reason"] == "stop"
+    assert executed.cells[2].outputs[0].data["text/plain"] == "42"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("%%llm -m ./none.gguf\nhi\n", "model_file_missing"),
+        ("%%llm --bogus\nhi\n", "--bogus is not an option"),
+        ("%llm nope", "has no command `nope`"),
+    ],
+)
+def test_a_failing_cell_fails_the_notebook(tmp_path: Path, cell: str, expected: str) -> None:
+    nb = notebook("%load_ext jupyter_localllm", cell, "print('must not run')")
+    with pytest.raises(CellExecutionError) as caught:
+        execute(nb, tmp_path)
+    assert expected in str(caught.value)
+    assert not nb.cells[2].outputs
+
+
+def test_nbconvert_executes_and_draws_no_html_of_the_model(
+    tmp_path: Path, scripted_model: Path
+) -> None:
+    nb = notebook("%load_ext jupyter_localllm", f"%%llm -m {scripted_model}\nMARKDOWN\n")
+    nbformat.write(nb, tmp_path / "in.ipynb")
+    run = subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", "in.ipynb"],
+        cwd=tmp_path,
+        env=child_python_path(),
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert run.returncode == 0, run.stderr
+    html = (tmp_path / "in.html").read_text(encoding="utf-8")
+    assert "<strong>Done.</strong>" in html
+    assert "<code>code</code>" in html
+
+
+def test_the_first_steps_run_with_the_packaged_model(tmp_path: Path, smollm2_path: Path) -> None:
+    nb = nbformat.read(FIRST_STEPS, as_version=4)
+    executed = execute(nb, tmp_path)
+    cells = {cell.id: cell for cell in executed.cells}
+    for name in ("ask", "error", "seed"):
+        [output] = cells[name].outputs
+        facts = output.metadata["jupyter_localllm"]
+        assert facts["usage"]["completion_tokens"] > 3
+        assert facts["finish_reason"] in ("stop", "length")
+        assert set(output.data) == {"text/markdown", "text/plain"}
+    assert "smollm2" in cells["list"].outputs[0].text.lower()
+    assert "0 running, 0 waiting" in cells["status"].outputs[0].text
+    assert "the memory is free again" in cells["unload"].outputs[0].text
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_are_committed_without_outputs(path: Path) -> None:
+    body = json.loads(path.read_text(encoding="utf-8"))
+    nbformat.validate(body)
+    for cell in body["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+
+
+def test_the_lines_that_the_first_steps_only_show_are_right() -> None:
+    """Commands in the text are read by the real parser."""
+    from jupyter_localllm.magics.arguments import Ask, UseModel, parse_cell, parse_line
+
+    text = "".join("".join(cell["source"]) for cell in json.loads(FIRST_STEPS.read_text())["cells"])
+    assert "%%llm -m ~/models/another-model.gguf\n" in text
+    assert isinstance(parse_cell("-m ~/models/another-model.gguf", {}), Ask)
+    assert "%llm use ~/models/another-model.gguf" in text
+    assert isinstance(parse_line("use ~/models/another-model.gguf", {}), UseModel)

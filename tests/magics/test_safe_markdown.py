@@ -1,0 +1,123 @@
+"""Model text as Markdown: nothing loads, nothing clicks, and code stays as it was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mistune
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jupyter_localllm.magics.safe_markdown import safe_markdown
+
+#: Pieces whose combinations find the seams between Markdown's rules.
+PIECES = [
+    "\n", "\n\n", "  ", "    ", "\t", "`", "``", "```", "````", "~~~", "```py\n", "\n```\n",
+    "\n   ```\n", "\n    ```\n", "- ", "1. ", "> ", "# ", "|", "\n|-|-|\n", "$", "$$", "\\", "a",
+    "text ", "[a]: u '", "'", "[", "]", "(u)", "![x](http://h.invalid/i)", "<img src=//h>",
+    "<b>", "<!--", "-->", "\\[", "\\\\(", "\\begin{x}", "\\end{x}", "---\n", "===\n", "*", "&",
+]  # fmt: skip
+
+
+def loading_tokens(markdown: str) -> list[dict[str, Any]]:
+    """Return what a Markdown parser would draw as an image or pass through as HTML."""
+    parse = mistune.create_markdown(renderer=None, plugins=["table", "url", "strikethrough"])
+    found: list[dict[str, Any]] = []
+
+    def walk(tokens: Any) -> None:
+        for token in tokens:
+            if token["type"] in ("image", "inline_html", "block_html"):
+                found.append(token)
+            walk(token.get("children") or [])
+
+    walk(parse(markdown))
+    return found
+
+
+def cut_anywhere(text: str) -> list[str]:
+    return [text[:end] for end in range(len(text) + 1)]
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=16).map("".join))
+@example("- a\n  ```\nfoo ![x](http://h.invalid/i)")
+@example("foo\n    ```\n    ![x](http://h.invalid/i)")
+@example("foo\n    ```\n    x ``` ![a](http://h.invalid/i)\n    ```")
+@example("a `\n- b ` ` ![x](http://h.invalid/i) `")
+@example("|a|b|\n|-|-|\n|` | ![x](http://h.invalid/i) `|")
+@example("```\n     ```\n```\n![x](http://h.invalid/i)")
+def test_no_parser_finds_an_image_or_html(text: str) -> None:
+    assert loading_tokens(safe_markdown(text).text) == []
+
+
+ATTACKS = [
+    "![a](http://h.invalid/?q=secret)",
+    "![a][r]\n\n[r]: http://h.invalid/i.png",
+    "![r]\n\n[r]: //h.invalid/i.png",
+    "<img src=http://h.invalid/i.png>",
+    "<IMG\nSRC=http://h.invalid>",
+    "<div style='background:url(http://h.invalid)'>x</div>",
+    "<button data-commandlinker-command='terminal:create-new'>Click</button>",
+    "<svg><image href='http://h.invalid'/></svg>",
+    "<!-- x --><iframe src=//h.invalid></iframe>",
+    "| a | b |\n|---|---|\n| ` | <img src=//h> ` |",
+    "> ```\n<img src=//h>",
+    "- item\n  ```\n<img src=//h>",
+    "```\ncode\n``` \n```\n<img src=//h>",
+    "$$\n```\n$$\n<img src=//h>",
+    "[a]: u '\n```\n'\n<img src=//h>",
+    "\\`<img src=//h>\\`",
+    "<details><summary>x</summary>![y](//h)</details>",
+]
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_attacks_are_text_also_half_streamed(text: str) -> None:
+    for part in cut_anywhere(text):
+        assert loading_tokens(safe_markdown(part).text) == [], part
+
+
+def test_the_check_itself_sees_what_is_unsafe() -> None:
+    assert all(loading_tokens(text) for text in ATTACKS[:9])
+
+
+@pytest.mark.parametrize(
+    "macro", ["\\href{javascript:alert(1)}{x}", "\\style{background:url(//h)}{x}", "\\class{a}{b}"]
+)
+def test_tex_commands_with_addresses_or_css_are_broken(macro: str) -> None:
+    safe = safe_markdown(f"Look: ${macro}$ and \\let\\y={macro}").text
+    assert macro.partition("{")[0] not in safe
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Plain *text* with a [link](https://example.org), x < y and a & b.",
+        "```html\n<img src='cat.png' alt='![x](y)'>\n```\n\nDone.",
+        "Use `<div>` and `![alt](url)` here.\nAnd ``a ` <b>`` there.",
+        "1. First:\n\n   ```cpp\n   #include <vector>\n\n   a<b>c;\n   ```\n\n2. Then.",
+        "~~~\n<p>\n~~~\n",
+        "Inline $e^{i\\pi} = -1$ and\n\n$$\\int_0^1 x^2\\,dx = \\frac{1}{3}$$\n\n**Done.**",
+        "It costs $5.\n\n```c\n#include <stdio.h>\n```\n",
+        "# Title\n\n| a | b |\n|---|---|\n| `x` | 1 |\n",
+        "vec![1, 2] is fine in `vec![1, 2]`"[17:],
+        "```python\nprint('`<b>`')\n\n  ```\n"[:30],
+        "",
+    ],
+)
+def test_ordinary_answers_are_not_touched(text: str) -> None:
+    assert safe_markdown(text).text == text
+
+
+def test_html_and_images_stay_readable() -> None:
+    assert safe_markdown("Use <b> now").text == "Use &lt;b> now"
+    assert safe_markdown("![cat](c.png)").text == "&#33;[cat](c.png)"
+    assert safe_markdown("so $a<b$, $$\nx<y\n$$\n").text == "so $a< b$, $$\nx< y\n$$\n"
+
+
+def test_an_open_fence_is_reported_so_that_a_note_is_not_code() -> None:
+    assert safe_markdown("x\n\n```py\nprint(1)").open_fence == "```"
+    assert safe_markdown("~~~~\nx\n").open_fence == "~~~~"
+    assert safe_markdown("```py\nprint(1)\n```\n").open_fence == ""
+    assert safe_markdown("```py\nprint(1)\n``").open_fence == "```"
