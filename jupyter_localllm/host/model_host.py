@@ -237,12 +237,19 @@ class ModelHost:
         if known is not None and known.life.is_ready:
             # The hot path: nothing is looked up on disk while the worker has the file open.
             return known
-        entry = await asyncio.to_thread(self._catalog.resolve, name, allow_path=allow_path)
-        model = self._models.get(entry.path)
-        if model is None:
-            model = self._models[entry.path] = ServedModel(entry, self.config, self._launcher)
-        self._by_name[name, allow_path] = model
-        return model
+        try:
+            entry = await asyncio.to_thread(self._catalog.resolve, name, allow_path=allow_path)
+        except errors.ModelNotFound:
+            # One that a kernel loaded by its path is listed by its name, and found by it.
+            for model in self._models.values():
+                if model.source.id == name and model.life.has_process:
+                    return model
+            raise
+        found = self._models.get(entry.path)
+        if found is None:
+            found = self._models[entry.path] = ServedModel(entry, self.config, self._launcher)
+        self._by_name[name, allow_path] = found
+        return found
 
     async def _local_models(self) -> list[ModelInfo]:
         entries, default = await asyncio.to_thread(self._entries)

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
+from ..client.client import ConnectionLost
 from ..client.host_client import HostClient
-from ..errors import HostUnavailable
-from ..host.connection_file import ConnectionInfo
+from ..errors import HostUnavailable, LocalLLMError
+from ..host.connection_file import ConnectionInfo, is_alive
 from ..host.launch import find_host, start_host
 from ..protocol import ChatCompletionRequest, CompletionEvent
 
@@ -20,14 +21,17 @@ Result = TypeVar("Result")
 
 #: How often the display hears of a stream in which nothing happens.
 TICK_S = 0.25
+#: How often, and how far apart, a host that dropped a request is asked whether it still lives.
+_DYING_STEPS = 50
+_DYING_STEP_S = 0.02
 
 
 class HostSession:
     """The host this shell talks to.
 
-    A request that could not be delivered, because the server was restarted or a child host ended,
-    is delivered once more to the host that is found then. A request that a host has taken is
-    never sent twice.
+    A request that reached no living host, because the server was restarted or a child host ended,
+    is sent once more, to the host that is found then. Once a host has said anything about a
+    request, or while it lives, that request is never sent twice.
     """
 
     def __init__(self) -> None:
@@ -44,7 +48,9 @@ class HostSession:
         client = await self._connect()
         try:
             return await ask(client)
-        except HostUnavailable:
+        except (HostUnavailable, ConnectionLost) as error:
+            if not await self._is_host_gone(error):
+                raise
             await self.aclose()
         return await ask(await self._connect())
 
@@ -56,8 +62,8 @@ class HostSession:
                 has_begun = has_begun or event is not None
                 yield event
             return
-        except HostUnavailable:
-            if has_begun:
+        except (HostUnavailable, ConnectionLost) as error:
+            if has_begun or not await self._is_host_gone(error):
                 raise
             await self.aclose()
         async for event in with_ticks(self._events(request)):
@@ -76,6 +82,19 @@ class HostSession:
                 yield event
         finally:
             await close_iterator(events)
+
+    async def _is_host_gone(self, error: LocalLLMError) -> bool:
+        """Whether the host that a request was sent to is no more.
+
+        A process that is killed takes connections for some milliseconds after it has lost others.
+        """
+        if isinstance(error, HostUnavailable) or self._info is None:
+            return True
+        for _ in range(_DYING_STEPS):
+            if not await asyncio.to_thread(is_alive, self._info):
+                return True
+            await asyncio.sleep(_DYING_STEP_S)
+        return False
 
     async def _connect(self) -> HostClient:
         return await self._client_of(await asyncio.to_thread(start_host))

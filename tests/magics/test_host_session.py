@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import select
+import socket
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from jupyter_localllm.client.client import ConnectionLost
 from jupyter_localllm.errors import HostUnavailable, WorkerCrashed
 from jupyter_localllm.host.connection_file import (
     CONNECTION_FILE_ENV,
@@ -120,6 +126,62 @@ def test_a_status_that_reached_nobody_is_asked_once_more(
     host = hosts()
     offer(monkeypatch, stale(host, tmp_path), info_of(host))
     assert run(server_version())
+
+
+class DroppingHost:
+    """Takes connections and drops them unread, as a killed process does for some milliseconds."""
+
+    def __init__(self, folder: Path, *, lives_on: bool) -> None:
+        self.path = folder / "dropping.sock"
+        self.n_requests = 0
+        self._lives_on = lives_on
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with self._listener:
+            while self._lives_on or not self.n_requests:
+                try:
+                    connection, _ = self._listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    # Data that nobody reads makes the closing a reset; a probe sends none.
+                    self.n_requests += bool(select.select([connection], [], [], 0.3)[0]) and bool(
+                        connection.recv(1, socket.MSG_PEEK)
+                    )
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+@pytest.mark.parametrize("lives_on", [False, True])
+def test_a_dropped_question_is_asked_again_only_if_its_host_is_gone(
+    hosts: Callable[[], ChildHost],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    lives_on: bool,
+) -> None:
+    real = info_of(hosts())
+    dropping = DroppingHost(tmp_path, lives_on=lives_on)
+    try:
+        left = offer(monkeypatch, dataclasses.replace(real, socket=str(dropping.path)), real)
+        if lives_on:
+            with pytest.raises(ConnectionLost):
+                run(collect())
+            assert left == [real]
+        else:
+            assert run(collect()) == SCRIPTS["HELLO"]
+            assert left == []
+        assert dropping.n_requests == 1
+    finally:
+        dropping.close()
 
 
 def test_after_a_server_restart_the_new_host_answers(
