@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +35,12 @@ SCHEMA = {
     "required": ["title", "steps", "level"],
     "additionalProperties": False,
 }
-SCHEMA_FORMAT = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}
+SCHEMA_FORMAT: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {"name": "answer", "schema": SCHEMA},
+}
+#: llama-cpp-python's server knows another spelling only.
+OTHER_SCHEMA_FORMAT = {"type": "json_object", "schema": SCHEMA}
 
 
 def decode_one(server: RunningServer, turn: int) -> float:
@@ -72,9 +78,10 @@ def follow_up(server: RunningServer, turn: int) -> float:
 def schema_speed(server: RunningServer, turn: int) -> float:
     """Tokens per second under a JSON schema, relative to free text on the same prompt."""
     question = f"Give me a JSON plan for: {QUESTIONS[turn % len(QUESTIONS)]}"
+    shape = OTHER_SCHEMA_FORMAT if server.name == "llama_cpp" else SCHEMA_FORMAT
     with server.client() as client:
         shaped = stream_chat(
-            client, user(question), max_tokens=160, temperature=0, response_format=SCHEMA_FORMAT
+            client, user(question), max_tokens=160, temperature=0, response_format=shape
         )
         free = stream_chat(client, user(question), max_tokens=shaped.n_tokens, temperature=0)
         return shaped.tokens_per_s / free.tokens_per_s
@@ -148,7 +155,9 @@ def main() -> None:
     def pair(what: str, unit: str, measure: Any, target: str, peers: list[str]) -> None:
         with contextlib.ExitStack() as stack:
             servers = [stack.enter_context(running(name, model)) for name in peers]
-            rows.append(Row(what, unit, interleaved(servers, options.rounds, measure), target))
+            values = interleaved(servers, options.rounds, measure)
+        rows.append(Row(what, unit, values, target))
+        print(f"measured: {what}", file=sys.stderr)
 
     both = ["ours", PEER]
     if wanted("decode"):

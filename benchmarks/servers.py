@@ -53,9 +53,17 @@ class RunningServer:
     ready_s: float
 
     def client(self) -> httpx.Client:
-        """Return a client with the key set."""
-        headers = {"Authorization": f"Bearer {KEY}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=300, trust_env=False)
+        """Return a client with the key set, and a connection for each request.
+
+        llama.cpp's server may close a kept one just as the next request is sent.
+        """
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {KEY}"},
+            limits=httpx.Limits(max_keepalive_connections=0),
+            timeout=300,
+            trust_env=False,
+        )
 
     def memory_bytes(self) -> int:
         """Return the resident memory of the process and its children, shared pages once."""

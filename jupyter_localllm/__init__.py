@@ -30,3 +30,10 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     from .magics import register
 
     register(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take the magics away again; called by ``%unload_ext jupyter_localllm``."""
+    from .magics import unregister
+
+    unregister(shell)

@@ -141,11 +141,26 @@ def is_streaming(handler: RequestHandler) -> bool:
 
 
 async def close_events(events: Any) -> None:
-    """Close an event iterator, which cancels what feeds it; generators only, others have none."""
+    """Close an event iterator, which cancels what feeds it; generators only, others have none.
+
+    A cancel that arrives meanwhile waits until it is closed: a write that fails and the closing of
+    the connection are told apart from each other, and the second one, in the middle of closing the
+    request to a worker, would leave that request running.
+    """
     close = getattr(events, "aclose", None)
-    if close is not None:
-        with contextlib.suppress(errors.LocalLLMError):
-            await close()
+    if close is None:
+        return
+    closing = asyncio.ensure_future(close())
+    is_cancelled = False
+    while not closing.done():
+        try:
+            await asyncio.wait({closing})
+        except asyncio.CancelledError:
+            is_cancelled = True
+    with contextlib.suppress(errors.LocalLLMError):
+        closing.result()
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 @contextlib.asynccontextmanager
