@@ -1,7 +1,7 @@
 """The nouns on every wire: requests, the events of an answer, model states, websocket frames.
 
 Requests are strict (an unknown field is an error with its name, DESIGN invariant 5); they are
-validated once, where bytes enter. How these nouns look in OpenAI's JSON is ``openai_api/dialect``.
+validated once, where bytes enter. How these nouns look in OpenAI's JSON is ``openai_api/``.
 Imported by everyone; imports only ``errors``.
 """
 
