@@ -194,7 +194,8 @@ folder = tempfile.mkdtemp()
 for name in ("CONFIG", "DATA", "RUNTIME"):
     os.environ[f"JUPYTER_{{name}}_DIR"] = folder
 from jupyter_server.serverapp import ServerApp
-app = ServerApp(jpserver_extensions={extensions}, root_dir=folder, open_browser=False)
+extensions = {{"jupyter_localllm": {is_on}}}
+app = ServerApp(jpserver_extensions=extensions, root_dir=folder, open_browser=False)
 app.log_level = "ERROR"
 start = time.perf_counter()
 app.initialize(argv=["--allow-root", "--port=0"])
@@ -221,8 +222,8 @@ print(took * 1e3)
 def measure_starts(rounds: int) -> dict[str, list[float]]:
     """Return milliseconds that loading adds, in interleaved fresh processes."""
     found: dict[str, list[float]] = {"load_ext": [], "server": [], "first_token": []}
-    with_it = _SERVER_START.format(extensions={"jupyter_localllm": True})
-    without = _SERVER_START.format(extensions={})
+    with_it = _SERVER_START.format(is_on=True)
+    without = _SERVER_START.format(is_on=False)
     for _ in range(rounds):
         found["load_ext"].append(milliseconds(_LOAD_EXT))
         found["server"].append(milliseconds(with_it) - milliseconds(without))
