@@ -29,6 +29,7 @@ _recent_log: collections.deque[str] = collections.deque(maxlen=40)
 _log_level = 0
 
 
+# llama-cpp-python builds this decorator with ctypes, which has no types for it.
 @lc.llama_log_callback  # type: ignore[untyped-decorator]
 def _on_log(level: int, text: bytes, _: Any) -> None:
     global _log_level

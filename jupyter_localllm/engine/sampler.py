@@ -232,9 +232,7 @@ class Sampler:
         n_likely = min(LIKELY_CANDIDATES, len(logits))
         likely = np.argpartition(logits, -n_likely)[-n_likely:].astype(np.int32)
         for ids in (likely, None):
-            token_id = self._candidates.choose(
-                self._chain, logits, grammar=self._grammar, ids=ids
-            )
+            token_id = self._candidates.choose(self._chain, logits, grammar=self._grammar, ids=ids)
             if token_id >= 0:
                 return token_id
         raise errors.InvalidGrammar(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ PATIENCE_S = 1.0
 METADATA_KEY = "jupyter_localllm"
 
 
-class AnswerDisplay:
+class AnswerDisplay(ABC):
     """What both displays share: the text so far, what is being waited for, and the last word.
 
     Parameters
@@ -121,14 +122,17 @@ class AnswerDisplay:
             facts["seed"] = done.seed
         self._end(note, facts)
 
+    @abstractmethod
     def _paint_text(self, added: str) -> None:
-        raise NotImplementedError
+        """Show what came; ``added`` is the new part."""
 
+    @abstractmethod
     def _paint_waiting(self, line: str) -> None:
-        raise NotImplementedError
+        """Show what is being waited for."""
 
+    @abstractmethod
     def _end(self, note: str, facts: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Show the end of the answer with a note, and keep the facts."""
 
 
 class RichDisplay(AnswerDisplay):

@@ -81,6 +81,7 @@ class LocalLLM(Magics):
     _session: HostSession | None = None
 
     @no_var_expand
+    # IPython types the decorator for functions, not for methods.
     @line_magic("llm")  # type: ignore[arg-type]
     @_documented(line_help())
     def line(self, line: str) -> None:
@@ -88,6 +89,7 @@ class LocalLLM(Magics):
         self._line_command(command)
 
     @no_var_expand
+    # As above.
     @cell_magic("llm")  # type: ignore[arg-type]
     @_documented(cell_help())
     def cell(self, line: str, cell: str) -> None:

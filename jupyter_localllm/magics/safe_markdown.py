@@ -71,7 +71,8 @@ class _Scanner:
             end = self._code_end(position)
             if end is not None:
                 self._write_paragraph()
-                open_fence = _FENCE.match(line)["fence"] if end > len(self.lines) else ""  # type: ignore[index]
+                fence = _FENCE.match(line)
+                open_fence = fence["fence"] if fence and end > len(self.lines) else ""
                 self.safe += self.lines[position:end]
                 self.is_doubtful = _leaves_formula_open("\n".join(self.lines[position:end]))
                 position = end

@@ -132,6 +132,7 @@ def _start_stream(handler: RequestHandler) -> None:
         handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
         handler.set_header("Cache-Control", "no-store")
         handler.set_header("X-Accel-Buffering", "no")
+        # A mark on any tornado handler: the three surfaces share no class to hold it.
         handler._localllm_streaming = True  # type: ignore[attr-defined]
 
 

@@ -76,12 +76,17 @@ class UserBackend:
         return await host.detokenize(request)
 
 
-class OpenAIReadHandler(LocalLLMHandler):
-    """A route that only reads."""
+class _RouteHandler(LocalLLMHandler):
+    """One of ``openai_api.routes``, behind Jupyter's authentication."""
 
+    # tornado gives each rule's arguments to its own handler's initialize.
     def initialize(self, route: Route) -> None:  # type: ignore[override]
         super().initialize()
         self.route = route
+
+
+class OpenAIReadHandler(_RouteHandler):
+    """A route that only reads."""
 
     @web.authenticated
     @authorized("read")
@@ -91,12 +96,8 @@ class OpenAIReadHandler(LocalLLMHandler):
         await self.answer(functools.partial(self.route, self, backend))
 
 
-class OpenAIHandler(LocalLLMHandler):
+class OpenAIHandler(_RouteHandler):
     """A route that makes the model work."""
-
-    def initialize(self, route: Route) -> None:  # type: ignore[override]
-        super().initialize()
-        self.route = route
 
     @web.authenticated
     @authorized("execute")
