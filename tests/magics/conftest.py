@@ -11,23 +11,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from tests.magics.kernel_session import KernelSession
-from tests.model_fixtures import (
-    bad_file,
-    model_cache,
-    scripted_model,
-    slow_model,
-    smollm2_path,
-    tiny_model,
-)
-
-__all__ = [
-    "bad_file",
-    "model_cache",
-    "scripted_model",
-    "slow_model",
-    "smollm2_path",
-    "tiny_model",
-]
 
 
 @pytest.fixture(autouse=True)
