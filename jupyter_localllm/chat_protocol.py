@@ -10,9 +10,18 @@ from __future__ import annotations
 from enum import Enum
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
-from .protocol import FinishReason, Positive, RequestId, Timings, Usage
+from .protocol import (
+    ClientFrame,
+    FinishReason,
+    Positive,
+    RequestId,
+    ServerFrame,
+    Timings,
+    Usage,
+)
 
 #: What a page may attach to a question.
 ContextKind = Literal["cell", "selection", "error", "notebook", "output", "variable", "file"]
@@ -186,3 +195,12 @@ class NoticeFrame(Struct, omit_defaults=True, tag_field="type", tag="notice"):
     code: str
     message: str
     hint: str = ""
+
+
+# --- all frames of the page's websocket -----------------------------------------------------
+
+PageFrame = ClientFrame | AskFrame
+SocketFrame = ServerFrame | MessageFrame | ChatFrame | NoticeFrame
+
+page_frame_decoder: msgspec.json.Decoder[PageFrame] = msgspec.json.Decoder(PageFrame)
+socket_frame_decoder: msgspec.json.Decoder[SocketFrame] = msgspec.json.Decoder(SocketFrame)

@@ -24,6 +24,8 @@
     │   └── WorkerStartFailed
     ├── HostUnavailable         503  no host can be reached or started
     │   └── HostStopping             it ends, and everything that runs on it
+    ├── HistoryError            503  the kept chats cannot be read or saved
+    │   └── HistoryFull         507  no room on the disk for them
     ├── Cancelled               499  the caller went away or asked to stop
     └── InternalError           500  our own bug
 
@@ -204,6 +206,17 @@ class HostStopping(HostUnavailable):
     code = "host_stopping"
 
 
+class HistoryError(LocalLLMError):
+    """What was kept before is intact; ``history_too_new`` needs a newer version of us."""
+
+    code = "history_not_saved"
+    status = 503
+
+
+class HistoryFull(HistoryError):
+    status = 507
+
+
 class Cancelled(LocalLLMError):
     code = "cancelled"
     status = 499
@@ -224,8 +237,9 @@ def error_from_body(body: dict[str, Any], status: int = 500) -> LocalLLMError:
     the class that fits its HTTP status.
     """
     code = str(body.get("code") or "")
-    classes = {cls.code: cls for cls in _tree(LocalLLMError)}
-    cls = classes.get(code)
+    # Of two classes with one code the status tells which.
+    known = [cls for cls in _tree(LocalLLMError) if cls.code == code]
+    cls = next((cls for cls in known if cls.status == status), known[0] if known else None)
     if cls is None:
         by_status = {400: RequestError, 401: Unauthorized, 404: NotFound, 413: RequestTooLarge}
         by_status |= {422: ModelFileError, 503: QueueFull, 507: NotEnoughMemory}

@@ -136,11 +136,15 @@ def check_record(wheel: Path) -> None:
 def data_names() -> set[str]:
     """What the wheel must bring into Jupyter's folders."""
     static = (path.name for path in (FRONT_END / "static").iterdir())
+    schemas = FRONT_END / "schemas" / "jupyter-localllm"
+    # Without it, Lab knows no settings and no shortcuts of ours.
+    assert (schemas / "chat.json").is_file()
     return {
         f"{DATA}/{SERVER_CONFIG}",
         f"{DATA}/{LAB_DATA}/install.json",
         f"{DATA}/{LAB_DATA}/package.json",
         *(f"{DATA}/{LAB_DATA}/static/{name}" for name in static),
+        *(f"{DATA}/{LAB_DATA}/schemas/jupyter-localllm/{path.name}" for path in schemas.iterdir()),
     }
 
 
