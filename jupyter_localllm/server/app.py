@@ -12,23 +12,37 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Float, Int, List, Unicode
 
 from .. import errors
+from ..chat_protocol import ChatFrame, MessageFrame, NoticeFrame
 from .chat import ChatSocket
 from .chat_stream import ChatStreams, StreamLimits
+from .chats import chat_rules
+from .context import context_rules
 from .models import model_rules
-from .openai import openai_rules
+from .openai import UserBackend, openai_rules
+from .outbox import After
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from ..host.config import HostConfig
     from ..host.model_host import ModelHost
+    from .chat_service import ChatService
 
 #: Seconds given to pages to take the last frames of their answers when the server stops.
 _FAREWELL_S = 1.0
+
+
+_NOT_KEPT = NoticeFrame(
+    "history_not_kept",
+    "Chats are not kept on this server: they are gone when it stops.",
+    "Export what you want to keep.",
+)
 
 
 class LocalLLMExtension(ExtensionApp):
@@ -107,9 +121,27 @@ class LocalLLMExtension(ExtensionApp):
         16, min=1, help="Answers being written at a time for one user's pages (count)."
     ).tag(config=True)
 
+    history_file = Unicode(
+        "",
+        help="SQLite file that keeps the chats. Empty: localllm/chats.sqlite3 in Jupyter's data "
+        "folder.",
+    ).tag(config=True)
+    keep_history = Bool(
+        True,
+        help="Whether chats outlive the server. False: they are gone when it stops.",
+    ).tag(config=True)
+    separate_logins = Bool(
+        False,
+        help="Whether each login has chats of its own where everybody uses the same password or "
+        "token. Then a browser that lost its cookie, or another port, shows none. False: all who "
+        "get in share one history, as they share files. Users that JupyterHub or an identity "
+        "provider names always have their own.",
+    ).tag(config=True)
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sockets: set[ChatSocket] = set()
+        self._chats: ChatService | None = None
         self._host: asyncio.Task[ModelHost] | None = None
         self._preloading: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -129,7 +161,15 @@ class LocalLLMExtension(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Register every route."""
-        self.handlers.extend([*openai_rules(), *model_rules(), ("/localllm/chat", ChatSocket)])
+        self.handlers.extend(
+            [
+                *openai_rules(),
+                *model_rules(),
+                *chat_rules(),
+                *context_rules(),
+                ("/localllm/chat", ChatSocket),
+            ]
+        )
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Start the host's private socket, so that kernels find it; Jupyter's loop is running."""
@@ -151,6 +191,8 @@ class LocalLLMExtension(ExtensionApp):
             code="server_stopping",
         )
         await self.streams.close(stopping)
+        if self._chats is not None:
+            await self._chats.close()
         await self._close_sockets()
         if self._preloading is not None:
             self._preloading.cancel()
@@ -161,6 +203,46 @@ class LocalLLMExtension(ExtensionApp):
                 await self._stop_host(await task)
             except Exception:
                 self.log.exception("jupyter_localllm | the model host did not stop in order")
+
+    # --- the chats -------------------------------------------------------------------------
+
+    @property
+    def chats(self) -> ChatService:
+        """The kept chats; what they need is imported and opened at the first use."""
+        if self._chats is None:
+            from .chat_history import KeptChats
+            from .chat_service import ChatService
+            from .history_thread import HistoryThread
+
+            thread = HistoryThread(
+                self._history_path() if self.keep_history else None,
+                lambda notice: self.tell(None, notice),
+            )
+            standing = () if self.keep_history else (_NOT_KEPT,)
+            self._chats = ChatService(
+                KeptChats(thread, self.tell, standing),
+                self.streams,
+                lambda owner: UserBackend(self, owner),
+                self.context_window,
+            )
+        return self._chats
+
+    def _history_path(self) -> Path:
+        if self.history_file:
+            return Path(self.history_file).expanduser().absolute()
+        return Path(jupyter_data_dir(), "localllm", "chats.sqlite3")
+
+    def tell(
+        self,
+        owner: str | None,
+        frame: MessageFrame | ChatFrame | NoticeFrame,
+        after: After | None = None,
+    ) -> None:
+        """Send a frame to all pages of an owner, or of everybody; encoded once for all."""
+        encoded = msgspec.json.encode(frame).decode()
+        for socket in list(self.sockets):
+            if owner in (None, socket.owner_name):
+                socket.tell(encoded, after)
 
     # --- the host --------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 Both authenticate as Jupyter does and ask Jupyter's authorizer on each request, with the action
 and the resource spelt out: jupyter_server's bare ``@authorized`` remembers the resource of the
 first class that used it. Neither looks at Origin or CORS: Jupyter does. What a route does stands
-in ``openai``, ``models`` and ``chat``.
+in ``openai``, ``models``, ``chats``, ``context`` and ``chat``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import ws_authenticated
-from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from tornado import web
@@ -26,6 +25,7 @@ from .. import errors
 from ..openai_api.answers import error_body
 from ..openai_api.routes import is_streaming, write_error
 from ..protocol import MAX_BODY_BYTES
+from .identity import owner_of
 
 if TYPE_CHECKING:
     from .app import LocalLLMExtension
@@ -35,9 +35,6 @@ AUTH_RESOURCE = "localllm"
 
 #: Seconds between pings; proxies in front of a hub drop a connection that is silent for 60 s.
 PING_INTERVAL_S = 20.0
-
-#: Owner of what is asked with the server's token alone, without a login cookie.
-TOKEN_OWNER = "token"
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Awaitable[None]])
 
@@ -73,27 +70,14 @@ class _LocalLLMHandler(JupyterHandler):
 
     @property
     def owner(self) -> str:
-        """Whom streams belong to and whom the queue is fair to.
+        """Whose streams and chats these are, and whom the queue is fair to; see ``identity``."""
+        return owner_of(self, has_separate_logins=self.extension.separate_logins)
 
-        It is the user name, except where Jupyter makes up a new one for each request: a request
-        with the server's token and no login cookie. All of those are one owner, who may do
-        anything on this server anyway.
-        """
-        provider = self.identity_provider
-        made_up = (
-            type(provider).get_user is IdentityProvider.get_user
-            and type(provider)._get_user is IdentityProvider._get_user
-            and not self.get_secure_cookie(
-                provider.get_cookie_name(self), **provider.get_secure_cookie_kwargs
-            )
-        )
-        return TOKEN_OWNER if made_up else f"user:{self.current_user.username}"
-
-    async def authorize(self, action: str) -> None:
+    async def authorize(self, action: str, resource: str = AUTH_RESOURCE) -> None:
         """Ask the authorizer; a refusal is status 403."""
-        answer = self.authorizer.is_authorized(self, self.current_user, action, AUTH_RESOURCE)
+        answer = self.authorizer.is_authorized(self, self.current_user, action, resource)
         if not await ensure_async(answer):
-            raise web.HTTPError(403, f"not allowed to {action} {AUTH_RESOURCE}")
+            raise web.HTTPError(403, f"not allowed to {action} {resource}")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write what Jupyter or tornado refused in the shape that OpenAI clients read."""
@@ -131,11 +115,16 @@ class LocalLLMHandler(_LocalLLMHandler, APIHandler):
     """The base of every HTTP handler.
 
     The body is taken in only after Jupyter has let the request in, and at most
-    ``MAX_BODY_BYTES`` of it are held; the rest is read and thrown away, so that the client gets
+    ``max_body_bytes`` of it are held; the rest is read and thrown away, so that the client gets
     to see the reason.
     """
 
     SUPPORTED_METHODS = ("GET", "POST", "OPTIONS")
+
+    max_body_bytes = MAX_BODY_BYTES
+
+    #: Of a reply that is neither JSON nor a stream of events.
+    content_type = ""
 
     def initialize(self, **_: Any) -> None:
         """Start with an empty body."""
@@ -145,7 +134,7 @@ class LocalLLMHandler(_LocalLLMHandler, APIHandler):
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body, within the limit."""
         self._n_body_bytes += len(chunk)
-        if self._n_body_bytes <= MAX_BODY_BYTES:
+        if self._n_body_bytes <= self.max_body_bytes:
             self._chunks.append(chunk)
         else:
             self._chunks.clear()
@@ -153,12 +142,12 @@ class LocalLLMHandler(_LocalLLMHandler, APIHandler):
     async def answer(self, route: Callable[[], Awaitable[None]]) -> None:
         """Run ``route`` and answer with its error where it raises one."""
         try:
-            if self._n_body_bytes > MAX_BODY_BYTES:
+            limit = self.max_body_bytes
+            if self._n_body_bytes > limit:
                 raise errors.RequestTooLarge(
-                    f"The request has {self._n_body_bytes:,} bytes; at most {MAX_BODY_BYTES:,} "
-                    "are taken.",
+                    f"The request has {self._n_body_bytes:,} bytes; at most {limit:,} are taken.",
                     "Send less text; long material belongs into a shorter excerpt.",
-                    details={"size_bytes": self._n_body_bytes, "limit_bytes": MAX_BODY_BYTES},
+                    details={"size_bytes": self._n_body_bytes, "limit_bytes": limit},
                 )
             self.request.body = b"".join(self._chunks)
             await route()
@@ -169,9 +158,11 @@ class LocalLLMHandler(_LocalLLMHandler, APIHandler):
                 write_error(self, error)
 
     def finish(self, *args: Any, **kwargs: Any) -> Any:
-        """Keep the content type of an event stream; Jupyter's own would be application/json."""
+        """Keep the content type of an event stream or file; Jupyter's own is application/json."""
         if is_streaming(self):
             kwargs["set_content_type"] = "text/event-stream; charset=utf-8"
+        elif self.content_type:
+            kwargs["set_content_type"] = self.content_type
         return super().finish(*args, **kwargs)
 
 

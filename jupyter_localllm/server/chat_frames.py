@@ -8,17 +8,21 @@ from __future__ import annotations
 import msgspec
 
 from .. import errors
+from ..chat_protocol import AskFrame, PageFrame
 from ..openai_api.requests import decode_request
 from ..protocol import (
     CancelFrame,
     ChatCompletionRequest,
-    ClientFrame,
     RequestId,
     ResumeFrame,
     StartFrame,
 )
 
-_KINDS: dict[str, type[ClientFrame]] = {
+#: Bytes of a question with all that is attached; far more than any context window holds.
+MAX_QUESTION_BYTES = 256 << 10
+
+_KINDS: dict[str, type[PageFrame]] = {
+    "ask": AskFrame,
     "start": StartFrame,
     "cancel": CancelFrame,
     "resume": ResumeFrame,
@@ -36,7 +40,7 @@ class _Sender(msgspec.Struct):
     request_id: RequestId
 
 
-def read_client_frame(message: str | bytes) -> ClientFrame:
+def read_client_frame(message: str | bytes) -> PageFrame:
     """Read one message of the page.
 
     Raises
@@ -60,7 +64,39 @@ def read_client_frame(message: str | bytes) -> ClientFrame:
     if kind is StartFrame and bytes(outline.request) != b"null":
         # First by itself, so that errors name the fields as the HTTP routes do.
         check_page_request(decode_request(bytes(outline.request), ChatCompletionRequest))
-    return decode_request(body, kind)
+    frame = decode_request(body, kind)
+    if isinstance(frame, AskFrame):
+        check_ask(frame)
+    return frame
+
+
+def check_ask(frame: AskFrame) -> None:
+    """Refuse a question that says nothing, or too much."""
+    message = frame.message
+    if message is None:
+        return
+    if message.message_id == frame.request_id:
+        raise errors.InvalidParameter(
+            "The question and its answer have the same id.",
+            "Make an id for each.",
+            param="message.message_id",
+        )
+    texts = [message.content, *(item.text for item in message.context)]
+    if not message.action and not any(text.strip() for text in texts):
+        raise errors.InvalidParameter(
+            "The question is empty.",
+            "Write something, or attach something.",
+            param="message.content",
+        )
+    size = sum(len(text.encode()) for text in texts)
+    if size > MAX_QUESTION_BYTES:
+        raise errors.RequestTooLarge(
+            f"The question with all that is attached has {size:,} bytes; at most "
+            f"{MAX_QUESTION_BYTES:,} are taken.",
+            "Remove an attachment, or attach less of it.",
+            param="message.context" if message.context else "message.content",
+            details={"size_bytes": size, "limit_bytes": MAX_QUESTION_BYTES},
+        )
 
 
 def check_page_request(request: ChatCompletionRequest) -> None:

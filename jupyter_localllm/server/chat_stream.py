@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from .. import errors
 from ..openai_api.routes import close_events
 from ..protocol import (
-    Backend,
     ChatCompletionRequest,
     CompletionChunk,
     CompletionDone,
+    CompletionEvent,
     CompletionProgress,
+    CompletionRequest,
     DoneFrame,
     ErrorFrame,
     FinishReason,
@@ -57,6 +59,14 @@ class StreamLimits:
     max_kept: int = 64
 
 
+class AnswerSource(Protocol):
+    """The part of a :class:`~jupyter_localllm.protocol.Backend` that makes answers."""
+
+    def stream(
+        self, request: ChatCompletionRequest | CompletionRequest
+    ) -> AsyncIterator[CompletionEvent]: ...
+
+
 class ChatStream:
     """One answer in the making, numbered into its buffer; made by :class:`ChatStreams`."""
 
@@ -81,13 +91,14 @@ class ChatStream:
         """The id that the page gave this request."""
         return self.buffer.request_id
 
-    def begin(self, backend: Backend, request: ChatCompletionRequest) -> None:
+    def begin(self, backend: AnswerSource, request: ChatCompletionRequest) -> None:
         """Ask the backend; the answer's events go into the buffer from now on."""
         self._model = request.model
         self.buffer.add_start(request.model)
         self._task = asyncio.ensure_future(self._run(backend, request))
+        self._watch()
 
-    async def _run(self, backend: Backend, request: ChatCompletionRequest) -> None:
+    async def _run(self, backend: AnswerSource, request: ChatCompletionRequest) -> None:
         events = None
         try:
             events = backend.stream(request)
@@ -158,6 +169,10 @@ class ChatStream:
         """Stop calling; with nobody left, the answer goes on for ``unattended_s`` only."""
         self.buffer.unlisten(listener)
         self._followers.discard(listener)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Begin to count the time without a follower, where there is none."""
         if not self._followers and not self.buffer.is_ended and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._limits.unattended_s, self.cancel)
@@ -192,7 +207,7 @@ class ChatStreams:
         return [stream for streams in self._streams.values() for stream in streams.values()]
 
     def start(
-        self, owner: str, request_id: str, request: ChatCompletionRequest, backend: Backend
+        self, owner: str, request_id: str, request: ChatCompletionRequest, backend: AnswerSource
     ) -> ChatStream:
         """Begin an answer for ``owner``.
 
@@ -203,9 +218,18 @@ class ChatStreams:
         QueueFull
             ``too_many_streams``: the owner has as many running as are allowed.
         """
+        self.check_room(owner, request_id)
+        buffer = StreamBuffer(request_id, self.limits.buffer_bytes)
+        stream = ChatStream(owner, buffer, self.limits, self._ended)
+        self._streams.setdefault(owner, OrderedDict())[request_id] = stream
+        stream.begin(backend, request)
+        return stream
+
+    def check_room(self, owner: str, request_id: str) -> None:
+        """Refuse what :meth:`start` would refuse now."""
         if self._closing is not None:
             raise self._closing
-        streams = self._streams.setdefault(owner, OrderedDict())
+        streams = self._streams.get(owner) or OrderedDict()
         if request_id in streams:
             raise errors.RequestError(
                 f"The request id {request_id} is in use.",
@@ -221,11 +245,6 @@ class ChatStreams:
                 code="too_many_streams",
                 details={"running": running, "limit": self.limits.max_running},
             )
-        buffer = StreamBuffer(request_id, self.limits.buffer_bytes)
-        stream = ChatStream(owner, buffer, self.limits, self._ended)
-        streams[request_id] = stream
-        stream.begin(backend, request)
-        return stream
 
     def get(self, owner: str, request_id: str) -> ChatStream:
         """Return the owner's stream; somebody else's does not exist for them."""

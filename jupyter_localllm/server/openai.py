@@ -19,6 +19,7 @@ from ..protocol import (
     DetokenizeRequest,
     EmbeddingRequest,
     Embeddings,
+    HostStatus,
     ModelInfo,
     TokenizeRequest,
 )
@@ -59,6 +60,11 @@ class UserBackend:
         request.user = self._owner
         host = await self._extension.running_host()
         return await host.embed(request)
+
+    async def status(self) -> HostStatus:
+        """Return what the host runs; asks no outside server."""
+        host = await self._extension.running_host()
+        return await host.status()
 
     async def models(self) -> list[ModelInfo]:
         """List the host's models."""

@@ -16,6 +16,7 @@ from pytest_jupyter.jupyter_server import *  # noqa: F403
 from tornado.httpclient import AsyncHTTPClient
 from traitlets.config import Config
 
+from .conversation import Conversation, fresh_id
 from .page import Page, Visitor
 
 
@@ -90,3 +91,16 @@ def open_page(visitor: Visitor) -> Iterator[Any]:
     yield open_one
     for page in pages:
         page.connection.close()
+
+
+@pytest.fixture
+def open_chat(visitor: Visitor, open_page: Any) -> Any:
+    """``await open_chat()``: a new chat, with a page that shows it."""
+
+    async def open_one(*, headers: dict[str, str] | None = None, **fields: Any) -> Conversation:
+        page = await open_page(headers={**visitor.token_header, **(headers or {})})
+        chat = await Conversation(visitor, page, fresh_id("chat"), headers).create(**fields)
+        assert (await page.until("chat"))["change"] == "created"
+        return chat
+
+    return open_one

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from jupyter_localllm.protocol import server_frame_decoder
+from jupyter_localllm.chat_protocol import socket_frame_decoder
 
 TIMEOUT_S = 30.0
 _ids = itertools.count(1)
@@ -39,7 +39,7 @@ class Page:
         """Return the next frame; the connection must be open."""
         message = await asyncio.wait_for(self.connection.read_message(), timeout_s)
         assert message is not None, "the server closed the connection"
-        server_frame_decoder.decode(message)
+        socket_frame_decoder.decode(message)
         frame: dict[str, Any] = json.loads(message)
         return frame
 

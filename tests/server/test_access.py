@@ -18,13 +18,20 @@ from tornado.websocket import WebSocketClientConnection
 
 from jupyter_localllm.server.base import LocalLLMHandler, LocalLLMSocket
 from jupyter_localllm.server.chat import ChatSocket
+from jupyter_localllm.server.chats import chat_rules
+from jupyter_localllm.server.context import context_rules
 from jupyter_localllm.server.models import model_rules
 from jupyter_localllm.server.openai import openai_rules
 
 from .page import Visitor
 
-RULES: list[Any] = [*openai_rules(), *model_rules(), ("/localllm/chat", ChatSocket)]
-ACTIONS = {"/localllm/models/load": "write", "/localllm/models/unload": "write"}
+RULES: list[Any] = [
+    *openai_rules(),
+    *model_rules(),
+    *chat_rules(),
+    *context_rules(),
+    ("/localllm/chat", ChatSocket),
+]
 
 
 def verbs(handler: type[RequestHandler]) -> list[str]:
@@ -37,8 +44,21 @@ def verbs(handler: type[RequestHandler]) -> list[str]:
     ]
 
 
+def path_of(rule: Any) -> str:
+    """Return a path below the base URL; the id in it is nobody's."""
+    return str(rule[0]).lstrip("/").replace("([A-Za-z0-9_-]{1,64})", "nobodys-id")
+
+
 #: (path below the base URL, verb), the websocket apart.
-HTTP_ROUTES = [(rule[0].lstrip("/"), verb) for rule in RULES[:-1] for verb in verbs(rule[1])]
+HTTP_ROUTES = [(path_of(rule), verb) for rule in RULES[:-1] for verb in verbs(rule[1])]
+
+
+def action_of(path: str, verb: str) -> str:
+    """Return what the authorizer is asked about a route."""
+    if verb == "GET" or path == "localllm/context/file":
+        return "read"
+    return "write" if path.startswith(("localllm/models/", "localllm/chats")) else "execute"
+
 
 EVIL = "http://evil.example"
 Headers = dict[str, str]
@@ -105,7 +125,8 @@ async def status_of(visitor: Visitor, path: str, verb: str, headers: Headers, qu
     """Return 0 where the request got in. A wrong body keeps it from doing anything there."""
     body = "not json" if verb == "POST" else None
     response = await visitor.fetch(path, verb, body=body, headers=headers, query=query)
-    got_in = response.code == 200 or b'"invalid_json"' in (response.body or b"")
+    inside = (b'"invalid_json"', b'"chat_not_found"', b'"invalid_chat_file"')
+    got_in = response.code == 200 or any(code in (response.body or b"") for code in inside)
     if not got_in:
         assert response.body.startswith(b'{"error":{"message":"')
     return OK if got_in else int(response.code)
@@ -166,8 +187,7 @@ async def test_the_authorizer_is_asked_for_every_verb(
     for _ in range(2):
         for path, verb in HTTP_ROUTES:
             assert await status_of(visitor, path, verb, visitor.token_header, {}) == 403
-            action = ACTIONS.get(f"/{path}", "read" if verb == "GET" else "execute")
-            assert authorizer.asked.pop() == (action, "localllm")
+            assert authorizer.asked.pop() == (action_of(path, verb), "localllm")
         assert await socket_status(visitor, visitor.token_header, {}) == 403
         assert authorizer.asked.pop() == ("execute", "localllm")
     assert (await visitor.fetch("api/status")).code == 200
@@ -209,7 +229,8 @@ def test_all_routes_of_the_package_are_in_the_table(jp_serverapp: Any, extension
 
 
 async def test_a_verb_that_a_route_lacks_is_refused(visitor: Visitor) -> None:
-    for path, verb in HTTP_ROUTES:
+    both = {path for path, verb in HTTP_ROUTES if (path, "POST") in HTTP_ROUTES and verb == "GET"}
+    for path, verb in [route for route in HTTP_ROUTES if route[0] not in both]:
         other = "POST" if verb == "GET" else "GET"
         response = await visitor.fetch(path, other, body="{}" if other == "POST" else None)
         assert response.code == 405

@@ -257,39 +257,6 @@ async def test_a_finished_answer_can_be_read_again(open_page: Any) -> None:
     assert (await again.frame())["error"]["param"] == "last_seq"
 
 
-async def test_nobody_else_can_follow_or_stop_an_answer(visitor: Visitor, open_page: Any) -> None:
-    alice = await open_page(headers=await visitor.login_cookie())
-    others = [await open_page(headers=await visitor.login_cookie()), await open_page()]
-    request_id = await alice.ask("x", model="slow", max_tokens=40)
-    await alice.until("delta")
-    for other in others:
-        for kind in ("resume", "cancel"):
-            await other.send({"type": kind, "request_id": request_id})
-            frame = await other.frame()
-            assert frame["error"]["code"] == "stream_not_found"
-        await other.send({"type": "resume", "request_id": "never-existed"})
-        unknown = (await other.frame())["error"]
-        assert unknown["message"].replace("never-existed", request_id) == frame["error"]["message"]
-        # The same id is free for everybody else.
-        assert (
-            text_of(await other.frames(await other.ask("HELLO", request_id))) == (REPLIES["HELLO"])
-        )
-    assert (await alice.until("done"))["finish_reason"] == "length"
-
-
-async def test_a_login_and_its_later_connections_are_one_user(
-    visitor: Visitor, open_page: Any
-) -> None:
-    cookie = await visitor.login_cookie()
-    page = await open_page(headers=cookie)
-    request_id = await page.ask("HELLO")
-    await page.frames(request_id)
-    for headers in (cookie, {**cookie, **visitor.token_header}):
-        page = await open_page(headers=headers)
-        await page.send({"type": "resume", "request_id": request_id})
-        assert text_of(await page.frames(request_id)) == REPLIES["HELLO"]
-
-
 # --- faults ---------------------------------------------------------------------------------
 
 
@@ -346,7 +313,7 @@ class TestUnattended:
         page: Page = await open_page()
         request_id = await page.ask("x", model="slow")
         await page.until("delta")
-        stream = next(iter(extension.streams._streams["token"].values()))
+        stream = next(iter(extension.streams._streams["local"].values()))
         page.drop()
         await asyncio.wait_for(stream.wait_closed(), 10)
         again = await open_page()
@@ -358,7 +325,7 @@ class TestUnattended:
 class TestTooMany:
     @pytest.fixture
     def server_options(self) -> dict[str, Any]:
-        return {"LocalLLMExtension": {"max_streams_per_user": 2}}
+        return {"LocalLLMExtension": {"max_streams_per_user": 2, "separate_logins": True}}
 
     async def test_more_answers_than_allowed_are_refused(
         self, visitor: Visitor, open_page: Any

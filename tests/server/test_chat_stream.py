@@ -143,6 +143,12 @@ async def test_an_answer_that_nobody_follows_is_cancelled_after_a_while() -> Non
     await asyncio.wait_for(backend.is_closed.wait(), TIMEOUT_S)
 
 
+async def test_an_answer_that_nobody_ever_followed_is_cancelled_too() -> None:
+    backend = ControlledBackend()
+    stream = ChatStreams(StreamLimits(unattended_s=0.05)).start("u", "r", request(), backend)
+    assert (await ended(stream))[-1].finish_reason is FinishReason.CANCELLED
+
+
 async def test_coming_back_in_time_keeps_the_answer_going() -> None:
     backend = ControlledBackend()
     streams = ChatStreams(StreamLimits(unattended_s=0.05))

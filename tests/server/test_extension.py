@@ -20,6 +20,8 @@ from jupyter_localllm.server.app import LocalLLMExtension
 from .page import Visitor
 
 HEAVY = (
+    "jupyter_localllm.assistant",
+    "jupyter_localllm.server.chat_service",
     "llama_cpp",
     "numpy",
     "httpx",

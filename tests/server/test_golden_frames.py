@@ -9,16 +9,16 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from jupyter_localllm.protocol import (
-    ClientFrame,
-    ServerFrame,
-    client_frame_decoder,
-    server_frame_decoder,
+from jupyter_localllm.chat_protocol import (
+    PageFrame,
+    SocketFrame,
+    page_frame_decoder,
+    socket_frame_decoder,
 )
 
 FOLDER = Path(__file__).parents[1] / "data" / "protocol"
 FILES = sorted(FOLDER.glob("*.json"))
-DECODERS = {"client": client_frame_decoder, "server": server_frame_decoder}
+DECODERS = {"client": page_frame_decoder, "server": socket_frame_decoder}
 
 
 def frames(path: Path) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def frames(path: Path) -> list[dict[str, Any]]:
 def test_every_frame_type_has_a_file() -> None:
     wanted = {
         f"{direction}_{frame.__struct_config__.tag}"
-        for direction, union in (("client", ClientFrame), ("server", ServerFrame))
+        for direction, union in (("client", PageFrame), ("server", SocketFrame))
         for frame in get_args(union)
     }
     assert {path.stem for path in FILES} == wanted

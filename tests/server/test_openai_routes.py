@@ -255,34 +255,6 @@ async def test_hanging_up_before_the_answer_stops_the_model(
         await until_idle(visitor)
 
 
-async def test_the_user_of_a_request_is_who_jupyter_says(
-    visitor: Visitor, open_page: Any, extension: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host = await extension.running_host()
-    users: list[str | None] = []
-    priorities: list[int | None] = []
-    real_stream = host.stream
-
-    def stream(request: Any, **kwargs: Any) -> Any:
-        users.append(request.user)
-        priorities.append(request.priority)
-        return real_stream(request, **kwargs)
-
-    monkeypatch.setattr(host, "stream", stream)
-    cookie = await visitor.login_cookie()
-    question = {"messages": QUESTION, "user": "somebody-else", "priority": 9, "max_tokens": 1}
-    for headers in (visitor.token_header, visitor.token_header, {**cookie, **visitor.token_header}):
-        await visitor.fetch("localllm/v1/chat/completions", "POST", body=question, headers=headers)
-    for headers in (visitor.token_header, cookie):
-        page = await open_page(headers=headers)
-        await page.frames(await page.ask("HELLO", user="somebody-else"))
-    token, again, login, page_token, page_login = users
-    # Jupyter makes up a new name for each request with only the token: one owner all the same.
-    assert token == again == page_token == "token"
-    assert login == page_login and login is not None and login.startswith("user:")
-    assert set(priorities) == {0}
-
-
 async def test_a_huge_body_is_refused_without_being_held(visitor: Visitor) -> None:
     process = psutil.Process()
     before = process.memory_info().rss

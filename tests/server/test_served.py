@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,69 +15,12 @@ import pytest
 from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV
 from tests.model_fixtures import REPLIES
 
-TOKEN = "canary-4f1d7c2e9b"
-START_TIMEOUT_S = 60.0
-
-
-class Served:
-    """The process, its address and what it wrote."""
-
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
-        self.lines: list[str] = []
-        self.url = ""
-        self._is_ready = threading.Event()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        assert self._is_ready.wait(START_TIMEOUT_S) and self.url, "".join(self.lines)
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            if "http://127.0.0.1" in line and not self.url:
-                self.url = line[line.index("http://") :].split("?")[0].strip()
-                self._is_ready.set()
-        self._is_ready.set()
-
-    def descendants(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
-        self._reader.join(10)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+from .served import TOKEN, Served, start_server
 
 
 @pytest.fixture
 def served(tmp_path: Path, model_dir: Path) -> Iterator[Served]:
-    environment = dict(os.environ)
-    for kind in ("CONFIG", "DATA", "RUNTIME"):
-        environment[f"JUPYTER_{kind}_DIR"] = str(tmp_path / kind.lower())
-    environment.pop(CONNECTION_FILE_ENV, None)
-    environment["JUPYTER_TOKEN"] = TOKEN
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")]
-    )
-    served = Served(
-        [
-            sys.executable,
-            "-m",
-            "jupyter_server",
-            "--no-browser",
-            "--allow-root",
-            "--ServerApp.port=0",
-            "--ServerApp.jpserver_extensions={'jupyter_localllm': True}",
-            f"--LocalLLMExtension.model_dirs={model_dir}",
-            "--LocalLLMExtension.model=scripted",
-            f"--ServerApp.root_dir={tmp_path}",
-        ],
-        environment,
-    )
+    served = start_server(tmp_path, model_dir)
     yield served
     if served.process.poll() is None:
         served.stop()
@@ -134,10 +72,6 @@ def test_no_worker_outlives_a_killed_server(served: Served) -> None:
         client.completions.create(model="scripted", prompt="HELLO", max_tokens=1)
     workers = [p for p in served.descendants() if "jupyter_localllm.worker" in p.cmdline()]
     assert workers
-    served.process.kill()
+    served.kill()
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive
-    served.process.wait(10)
-    assert served.process.stderr is not None
-    served._reader.join(10)
-    served.process.stderr.close()

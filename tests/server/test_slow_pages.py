@@ -117,7 +117,7 @@ class TestLargeBuffer:
         late = await RawSocket.connect(visitor)
         late.send_json(start("flood 15000", "r"))
         frames = [json.loads((await late.receive())[1]) for _ in ("hello", "start")]
-        stream = extension.streams.get("token", "r")
+        stream = extension.streams.get("local", "r")
         await asyncio.wait_for(stream.wait_closed(), 30)
         while frames[-1]["type"] != "done":
             _, payload = await late.receive()
