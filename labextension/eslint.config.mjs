@@ -1,3 +1,5 @@
+import jsxA11y from 'eslint-plugin-jsx-a11y';
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
@@ -14,9 +16,27 @@ export default tseslint.config(
         'error',
         { property: 'innerHTML', message: 'Text goes into the page through textContent.' },
         { property: 'outerHTML', message: 'Text goes into the page through textContent.' },
-        { property: 'insertAdjacentHTML', message: 'Text goes into the page through textContent.' }
+        { property: 'insertAdjacentHTML', message: 'Text goes into the page through textContent.' },
+        { property: 'dangerouslySetInnerHTML', message: 'Text goes into the page as React text.' }
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'JSXAttribute[name.name="dangerouslySetInnerHTML"], Property[key.name="dangerouslySetInnerHTML"], Property[key.value="dangerouslySetInnerHTML"]',
+          message: 'Text goes into the page as React text.'
+        }
       ],
       eqeqeq: 'error'
+    }
+  },
+  {
+    files: ['src/**/*.tsx'],
+    plugins: { 'react-hooks': reactHooks, ...jsxA11y.flatConfigs.recommended.plugins },
+    languageOptions: jsxA11y.flatConfigs.recommended.languageOptions,
+    rules: {
+      ...reactHooks.configs.recommended.rules,
+      ...jsxA11y.flatConfigs.recommended.rules
     }
   },
   {

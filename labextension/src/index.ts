@@ -4,8 +4,9 @@
 
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { chatPlugin } from './plugins/chat';
 import { statusPlugin } from './plugins/status';
 
-const plugins: JupyterFrontEndPlugin<void>[] = [statusPlugin];
+const plugins: JupyterFrontEndPlugin<void>[] = [chatPlugin, statusPlugin];
 
 export default plugins;

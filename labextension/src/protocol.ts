@@ -3,8 +3,26 @@
  *
  * What is read here is what `jupyter_localllm/protocol.py` and `errors.py` write. Bytes become
  * typed values only through these guards. Nothing here asks a server or touches the page, and
- * nothing of JupyterLab is imported, so that it runs under Node in tests.
+ * nothing of JupyterLab is imported, so that it runs under Node in tests. Frames of the websocket
+ * stand in `frames.ts`, kept chats in `chat_protocol.ts`.
  */
+
+import {
+  isRecord,
+  ProtocolError,
+  readEach,
+  readFlag,
+  readNumber,
+  readNumberOrZero,
+  readOneOf,
+  readOptional,
+  readOptionalNumber,
+  readRecord,
+  readText,
+  readTextOrEmpty
+} from './guards.js';
+
+export { ProtocolError };
 
 /** The version of the protocol that this front end speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -27,6 +45,8 @@ export interface ModelInfo {
   readonly id: string;
   readonly state: ModelState;
   readonly isDefault: boolean;
+  /** False for a model that only embeds. */
+  readonly canChat: boolean;
   readonly sizeBytes: number | null;
   readonly contextWindow: number | null;
   /** From 0 to 1 while the model loads. */
@@ -40,64 +60,14 @@ export interface StatusReply {
   readonly protocolVersion: number;
   readonly serverVersion: string;
   readonly models: readonly ModelInfo[];
+  /** Requests of all models that are being answered, and that wait. */
+  readonly running: number;
+  readonly waiting: number;
 }
 
-/** A reply that is not what the protocol says; `message` names the field. */
-export class ProtocolError extends Error {
-  constructor(where: string, expected: string) {
-    super(`${where} should be ${expected}`);
-    this.name = 'ProtocolError';
-  }
-}
-
-type JSONRecord = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is JSONRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function readRecord(value: unknown, where: string): JSONRecord {
-  if (!isRecord(value)) {
-    throw new ProtocolError(where, 'an object');
-  }
-  return value;
-}
-
-function readText(value: unknown, where: string): string {
-  if (typeof value !== 'string') {
-    throw new ProtocolError(where, 'text');
-  }
-  return value;
-}
-
-function readNumber(value: unknown, where: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new ProtocolError(where, 'a number');
-  }
-  return value;
-}
-
-function readOptionalNumber(value: unknown, where: string): number | null {
-  return value === undefined || value === null ? null : readNumber(value, where);
-}
-
-function readList(value: unknown, where: string): readonly unknown[] {
-  if (!Array.isArray(value)) {
-    throw new ProtocolError(where, 'a list');
-  }
-  return value as readonly unknown[];
-}
-
-function readState(value: unknown, where: string): ModelState {
-  // The server leaves out what has its default value.
-  if (value === undefined) {
-    return 'not_loaded';
-  }
-  const state = MODEL_STATES.find(known => known === value);
-  if (state === undefined) {
-    throw new ProtocolError(where, `one of ${MODEL_STATES.join(', ')}`);
-  }
-  return state;
+/** Read the state of a model; left out where it is not loaded. */
+export function readModelState(value: unknown, where: string): ModelState {
+  return value === undefined ? 'not_loaded' : readOneOf(value, where, MODEL_STATES);
 }
 
 /** Read the inner object of an error reply. */
@@ -106,7 +76,7 @@ export function readWireError(value: unknown, where: string): WireError {
   return {
     code: readText(record.code, `${where}.code`),
     message: readText(record.message, `${where}.message`),
-    hint: record.hint === undefined ? '' : readText(record.hint, `${where}.hint`)
+    hint: readTextOrEmpty(record.hint, `${where}.hint`)
   };
 }
 
@@ -128,21 +98,16 @@ export function readErrorReply(value: unknown): WireError | null {
 /** Read one model of a list. */
 export function readModelInfo(value: unknown, where: string): ModelInfo {
   const record = readRecord(value, where);
-  const { is_default: isDefault, error } = record;
-  if (isDefault !== undefined && typeof isDefault !== 'boolean') {
-    throw new ProtocolError(`${where}.is_default`, 'true or false');
-  }
   return {
     id: readText(record.id, `${where}.id`),
-    state: readState(record.state, `${where}.state`),
-    isDefault: isDefault ?? false,
+    state: readModelState(record.state, `${where}.state`),
+    isDefault: readFlag(record.is_default, `${where}.is_default`, false),
+    canChat: readFlag(record.can_chat, `${where}.can_chat`, true),
     sizeBytes: readOptionalNumber(record.size_bytes, `${where}.size_bytes`),
     contextWindow: readOptionalNumber(record.context_window, `${where}.context_window`),
     loadProgress: readOptionalNumber(record.load_progress, `${where}.load_progress`),
-    warnings: readList(record.warnings ?? [], `${where}.warnings`).map((text, index) =>
-      readText(text, `${where}.warnings[${index}]`)
-    ),
-    error: error === undefined || error === null ? null : readWireError(error, `${where}.error`)
+    warnings: readEach(record.warnings, `${where}.warnings`, readText),
+    error: readOptional(record.error, `${where}.error`, readWireError)
   };
 }
 
@@ -158,11 +123,14 @@ export function readProtocolVersion(value: unknown): number {
 /** Read the reply of `GET localllm/status`. */
 export function readStatusReply(value: unknown): StatusReply {
   const record = readRecord(value, 'status');
+  if (record.models === undefined) {
+    throw new ProtocolError('status.models', 'a list');
+  }
   return {
     protocolVersion: readProtocolVersion(value),
     serverVersion: readText(record.server_version, 'status.server_version'),
-    models: readList(record.models, 'status.models').map((model, index) =>
-      readModelInfo(model, `status.models[${index}]`)
-    )
+    models: readEach(record.models, 'status.models', readModelInfo),
+    running: readNumberOrZero(record.running, 'status.running'),
+    waiting: readNumberOrZero(record.waiting, 'status.waiting')
   };
 }

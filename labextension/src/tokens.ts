@@ -6,10 +6,23 @@
 
 /** Plugin ids; what stands before the colon is the package's name. */
 export const PluginIds = {
+  /** Its settings are those of `schema/chat.json`. */
+  chat: 'jupyter-localllm:chat',
   status: 'jupyter-localllm:status'
 } as const;
 
 /** Command ids. */
 export const CommandIds = {
-  showStatus: 'localllm:show-status'
+  askAboutCell: 'localllm:ask-about-cell',
+  chooseModel: 'localllm:choose-model',
+  explainCell: 'localllm:explain-cell',
+  exportChat: 'localllm:export-chat',
+  fixCell: 'localllm:fix-cell',
+  newChat: 'localllm:new-chat',
+  openChat: 'localllm:open-chat',
+  showStatus: 'localllm:show-status',
+  stop: 'localllm:stop'
 } as const;
+
+/** The id of the panel in the right sidebar. */
+export const CHAT_PANEL_ID = 'jp-localllm-chat';

@@ -17,8 +17,11 @@ export type CodeAction = 'insert-above' | 'insert-below' | 'replace' | 'run';
 export interface ICodeActions {
   /** What is possible has changed. */
   readonly changed: ISignal<ICodeActions, void>;
-  /** `null` where the action is possible, else the reason in one sentence. */
-  whyNot(action: CodeAction): string | null;
+  /**
+   * `null` where the action is possible, else the reason in one sentence. With the block's
+   * language, `run` is also refused where the kernel speaks another one.
+   */
+  whyNot(action: CodeAction, language?: string): string | null;
   /** @throws Error with a sentence for the user. */
   perform(action: CodeAction, code: string, language: string): Promise<void>;
 }
@@ -54,7 +57,10 @@ export interface Completion {
   readonly kind: 'command' | 'context' | 'file' | 'variable' | 'model';
   readonly label: string;
   readonly caption: string;
-  /** What replaces the text from `start` to `end`. */
+  /**
+   * What replaces the text from `start` to `end`. Ends it with `:` or `/`, it is not whole, and
+   * completion goes on behind it; a whole mention can be given to `attach`.
+   */
   readonly insert: string;
   /** `null` or why it cannot be chosen now. */
   readonly whyNot: string | null;

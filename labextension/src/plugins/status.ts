@@ -10,7 +10,9 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { fetchStatus, StatusError } from '../service/status';
+import { Api, ApiError } from '../service/api';
+import { sendTo } from '../service/jupyter_server';
+import { fetchStatus } from '../service/status';
 import { describeModel, describeSummary } from '../service/status_text';
 import { CommandIds, PluginIds } from '../tokens';
 
@@ -33,7 +35,8 @@ interface StatusView {
 
 async function loadView(app: JupyterFrontEnd, trans: TranslationBundle): Promise<StatusView> {
   try {
-    const status = await fetchStatus(app.serviceManager.serverSettings, trans);
+    const api = new Api(sendTo(app.serviceManager.serverSettings), trans);
+    const status = await fetchStatus(api, trans);
     const list = element('ul', 'jp-LocalLLMStatus-models');
     for (const model of status.models) {
       const { title, state, notes } = describeModel(model, trans);
@@ -50,7 +53,7 @@ async function loadView(app: JupyterFrontEnd, trans: TranslationBundle): Promise
     const summary = paragraphs([describeSummary(status, trans)], 'jp-LocalLLMStatus-summary');
     return { title: trans.__('Local LLM'), nodes: [...summary, list] };
   } catch (error) {
-    if (!(error instanceof StatusError)) {
+    if (!(error instanceof ApiError)) {
       throw error;
     }
     return {

@@ -6,7 +6,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ModelInfo, StatusReply } from '../protocol';
+import type { ModelInfo, StatusReply, WireError } from '../protocol';
 
 /** The part of a translation bundle that sentences need. */
 export type Translator = Pick<TranslationBundle, '__'>;
@@ -83,4 +83,55 @@ export function describeSummary(status: StatusReply, trans: Translator): string 
         status.serverVersion
       );
   }
+}
+
+/** How the status bar says it. */
+export interface BriefText {
+  readonly text: string;
+  readonly caption: string;
+  readonly state: 'unknown' | 'away' | 'none' | 'idle' | 'loading' | 'busy' | 'failed';
+}
+
+function describeShown(model: ModelInfo, status: StatusReply, trans: Translator): BriefText {
+  const name = model.id.split(/[\\/]/).at(-1) ?? model.id;
+  const { title, state, notes } = describeModel(model, trans);
+  const caption = [title, state, ...notes].join('\n');
+  if (model.state === 'loading') {
+    const percent = Math.floor((model.loadProgress ?? 0) * 100);
+    return { text: trans.__('%1: loading %2 %', name, percent), caption, state: 'loading' };
+  }
+  if (status.running + status.waiting > 0) {
+    return { text: trans.__('%1: busy', name), caption, state: 'busy' };
+  }
+  if (model.state === 'failed') {
+    return { text: trans.__('%1: failed', name), caption, state: 'failed' };
+  }
+  return { text: name, caption, state: 'idle' };
+}
+
+/** Say in a few words which model answers and how it does. */
+export function describeBrief(
+  heard: { readonly status: StatusReply | null; readonly error: WireError | null },
+  trans: Translator
+): BriefText {
+  const { status, error } = heard;
+  if (error !== null) {
+    const caption = [error.message, error.hint].join('\n');
+    return { text: trans.__('Local LLM: unavailable'), caption, state: 'away' };
+  }
+  if (status === null) {
+    return { text: trans.__('Local LLM'), caption: trans.__('Open the chat'), state: 'unknown' };
+  }
+  // What loads or answers is more telling than the default that sleeps.
+  const model =
+    status.models.find(one => one.state === 'loading') ??
+    status.models.find(one => one.isDefault && one.state !== 'not_loaded') ??
+    status.models.find(one => one.state === 'ready') ??
+    status.models.find(one => one.isDefault) ??
+    status.models[0];
+  if (model === undefined) {
+    const caption = describeSummary(status, trans);
+    return { text: trans.__('Local LLM: no model'), caption, state: 'none' };
+  }
+  return describeShown(model, status, trans);
 }
