@@ -6,6 +6,7 @@ module: Playwright keeps an event loop running in this thread, where the server'
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -70,12 +71,30 @@ def chromium() -> str:
     return found
 
 
+def _require_front_end() -> None:
+    if not (FRONT_END / "static" / "style.js").exists():
+        pytest.fail("The front end is not built yet; `make env` builds it.")
+
+
 @pytest.fixture(scope="session")
 def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
     """A running JupyterLab."""
-    if not (FRONT_END / "static" / "style.js").exists():
-        pytest.fail("The front end is not built yet; `make env` builds it.")
+    _require_front_end()
     with LabProcess(tmp_path_factory.mktemp("lab")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def chat_lab(
+    chromium: str, tmp_path_factory: pytest.TempPathFactory, scripted_model: Path
+) -> Iterator[LabProcess]:
+    """A JupyterLab whose default model is the scripted one, with a history of its own.
+
+    What the model answers stands in ``tests.model_fixtures.REPLIES``.
+    """
+    _require_front_end()
+    options = [f"--LocalLLMExtension.model={scripted_model}"]
+    with LabProcess(tmp_path_factory.mktemp("chat"), options=options) as process:
         yield process
 
 
@@ -90,8 +109,8 @@ def browser(chromium: str) -> Iterator[sync_api.Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
+@contextlib.contextmanager
+def lab_page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
     """A page with JupyterLab ready; fails the test that makes it ask another machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PAGE_TIMEOUT_MS)
@@ -109,3 +128,17 @@ def page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
     yield page
     context.close()
     assert not outside, f"the page asked another machine: {outside}"
+
+
+@pytest.fixture
+def page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
+    """A page of ``lab``."""
+    with lab_page(browser, lab) as page:
+        yield page
+
+
+@pytest.fixture
+def chat_page(browser: sync_api.Browser, chat_lab: LabProcess) -> Iterator[sync_api.Page]:
+    """A page of ``chat_lab``; the chat is not open yet."""
+    with lab_page(browser, chat_lab) as page:
+        yield page

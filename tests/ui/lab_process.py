@@ -58,9 +58,13 @@ def _prepare_folders(home: Path) -> dict[str, str]:
 
 @dataclass
 class LabProcess:
-    """A running JupyterLab; use as a context manager."""
+    """A running JupyterLab; use as a context manager.
+
+    ``options`` are added to the command line, such as ``--LocalLLMExtension.model=…``.
+    """
 
     home: Path
+    options: list[str] = field(default_factory=list)
     port: int = field(default_factory=_free_port)
     lines: list[str] = field(default_factory=list)
 
@@ -78,6 +82,7 @@ class LabProcess:
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={self.home / 'notebooks'}",
             "--LabApp.expose_app_in_browser=True",
+            *self.options,
         ]
         self._process = subprocess.Popen(
             command,
