@@ -5,6 +5,7 @@ It runs this checkout's package and this checkout's built front end, whatever is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -74,6 +75,12 @@ class LabProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> LabProcess:
+        self._environment = {**os.environ, **_prepare_folders(self.home)}
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the server; again, after :meth:`kill`."""
         command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
         command += [
             f"--ServerApp.port={self.port}",
@@ -86,7 +93,7 @@ class LabProcess:
         ]
         self._process = subprocess.Popen(
             command,
-            env={**os.environ, **_prepare_folders(self.home)},
+            env=self._environment,
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -100,7 +107,21 @@ class LabProcess:
         if not is_ready or self._process.poll() is not None:
             self.__exit__(None, None, None)
             raise RuntimeError("JupyterLab did not start:\n" + "".join(self.lines))
-        return self
+        self._wait_until_it_listens()
+
+    def _wait_until_it_listens(self) -> None:
+        """The line that says so comes a moment before the port is open."""
+        while self._process.poll() is None:
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", self.port), READY_TIMEOUT_S).close()
+                return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
+
+    def kill(self) -> None:
+        """End the server at once, as a crash of the machine would (``kill -9``)."""
+        self._process.kill()
+        self._end()
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None
@@ -121,7 +142,10 @@ class LabProcess:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+        self._end()
+
+    def _end(self) -> None:
+        self._process.wait()
         self._reader.join(STOP_TIMEOUT_S)
         if self._process.stderr is not None:
             self._process.stderr.close()

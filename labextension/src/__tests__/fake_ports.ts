@@ -122,9 +122,11 @@ export class FakePorts implements Ports {
   }
 }
 
-/** Wait until every promise that can be settled is. */
-export function settled(): Promise<void> {
-  return new Promise(resolve => {
-    setImmediate(resolve);
-  });
+/** Wait until every promise that can be settled is, and what it promised in turn. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise(resolve => {
+      setImmediate(resolve);
+    });
+  }
 }

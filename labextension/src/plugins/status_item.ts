@@ -29,7 +29,10 @@ export class ModelStatusItem extends Widget {
       cursor: 'pointer',
       font: 'inherit',
       height: '100%',
-      padding: '0 4px'
+      lineHeight: 'inherit',
+      minHeight: '0',
+      padding: '0 4px',
+      verticalAlign: 'top'
     });
     this._button.addEventListener('click', onClick);
     this.node.append(this._button);
