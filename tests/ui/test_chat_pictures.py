@@ -1,0 +1,173 @@
+"""Pictures of the chat's main states, taken of a real Lab; the README shows some of them.
+
+Each state is waited for before its picture is taken. With ``LOCALLLM_PICTURES=FOLDER`` the pictures
+are kept there: ``LOCALLLM_PICTURES=docs/pictures make test TEST_ARGS="-k pictures"``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.gguf_builders import scripted
+
+from .chat_driver import INPUT, PANEL, Chat
+from .conftest import lab_page
+from .lab_process import LabProcess
+from .notebook_page import PATIENCE_MS, NotebookPage, code, markdown, write_notebook
+
+ANSWERS = f'{PANEL} .jp-LocalLLMChat-message[data-role="assistant"]'
+WIDTH_PX = 420
+
+ERROR = """The name `temperatures` is not defined: the cell calls it, but no cell before has
+made it. In the cell above the list is called `temps`.
+
+```python
+temps = [12.5, 14.0, 11.8]
+mean = sum(temps) / len(temps)
+print(f"{mean:.1f} °C")
+```
+
+Run the cell with the list **before** the one that uses it."""
+VARIANCE = """The **variance** says how far values lie from their mean $\\bar x$:
+
+$$s^2 = \\frac{1}{n-1} \\sum_{i=1}^{n} (x_i - \\bar x)^2$$
+
+| value | distance | squared |
+|------:|---------:|--------:|
+| 12.5 | −0.27 | 0.07 |
+| 14.0 | 1.23 | 1.52 |
+| 11.8 | −0.97 | 0.93 |
+
+```python
+from statistics import variance
+
+print(variance([12.5, 14.0, 11.8]))
+```"""
+#: By a word of the question that is not in the reply.
+SCRIPT = {"morning": ERROR, "vary": VARIANCE}
+CELLS = [
+    markdown("# Weather at the station\nThree readings of one morning."),
+    code("temps = [12.5, 14.0, 11.8]"),
+    code("# mean of the morning\nmean = sum(temperatures) / len(temperatures)"),
+]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pictures go."""
+    wanted = os.environ.get("LOCALLLM_PICTURES")
+    folder = Path(wanted) if wanted else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lesson_lab(
+    chromium: str, tmp_path_factory: pytest.TempPathFactory, slow_model: Path
+) -> Iterator[LabProcess]:
+    """A JupyterLab with a notebook of a lesson, and a model that knows it by heart."""
+    home = tmp_path_factory.mktemp("lesson")
+    models = home / "models"
+    models.mkdir()
+    shutil.copy(slow_model, models / "slow.gguf")
+    scripted.build_scripted(models / "lesson.gguf", SCRIPT)
+    options = [f"--LocalLLMExtension.model_dirs={models}", "--LocalLLMExtension.model=lesson"]
+    with LabProcess(home, options=options) as process:
+        write_notebook(process, "weather.ipynb", CELLS)
+        yield process
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, lesson_lab: LabProcess) -> Iterator[Page]:
+    """Lab with the notebook and the chat beside it, as wide as a person would make it."""
+    with lab_page(browser, lesson_lab) as page:
+        yield page
+
+
+def take(page: Page, pictures: Path, name: str) -> None:
+    """Take the picture, and see that there is something on it."""
+    path = pictures / f"{name}.png"
+    page.screenshot(path=str(path), animations="disabled")
+    assert path.stat().st_size > 20_000
+
+
+def widen(page: Page) -> None:
+    """Drag the edge of the chat, as a person does."""
+    box = page.locator(PANEL).bounding_box()
+    assert box is not None
+    x, y = box["x"] - 2, box["y"] + 300
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] - WIDTH_PX, y, steps=5)
+    page.mouse.up()
+    page.wait_for_function(
+        "([selector, width]) => Math.abs(document.querySelector(selector).offsetWidth - width) < 9",
+        arg=[PANEL, WIDTH_PX],
+    )
+
+
+def choose_model(page: Page, name: str) -> None:
+    """Choose a model for the next question."""
+    page.locator(f"{PANEL} .jp-LocalLLMChat-modelButton").click()
+    page.locator(f'[data-model-id="{name}"] .jp-LocalLLMChat-modelChoice').click()
+
+
+def test_the_main_states_have_their_pictures(
+    page: Page, lesson_lab: LabProcess, pictures: Path
+) -> None:
+    notebook = NotebookPage.open(page, lesson_lab, "weather.ipynb", len(CELLS))
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    chat = Chat.open(page)
+    widen(page)
+    notebook.activate(1)
+    take(page, pictures, "empty")
+
+    notebook.run_cell(1)
+    notebook.run_cell(2)
+    notebook.activate(2)
+    page.locator(INPUT).focus()
+    chat.attach("@cell")
+    chat.attach("@error")
+    expect(page.locator(f"{PANEL} .jp-LocalLLMChat-chip")).to_have_count(2)
+    expect(page.locator(f"{PANEL} .jp-LocalLLMChat-chips")).to_contain_text(
+        "tokens", timeout=PATIENCE_MS
+    )
+    take(page, pictures, "context")
+    chat.remove_chips()
+
+    chat.ask("/fix")
+    expect(page.locator(ANSWERS).last).to_contain_text("Run the cell with the list")
+    chat.code_button("insert-above").hover()
+    take(page, pictures, "code")
+
+    chat.ask("How much do the values vary, and how do I compute that?")
+    expect(page.locator(ANSWERS).last.locator("mjx-container").first).to_be_visible()
+    page.locator(ANSWERS).last.locator('[data-action="regenerate"]').click()
+    branch = page.locator(ANSWERS).last.locator(".jp-LocalLLMChat-branch")
+    expect(branch).to_contain_text("2/2", timeout=PATIENCE_MS)
+    expect(page.locator(ANSWERS).last.locator("mjx-container").first).to_be_visible()
+    take(page, pictures, "branch")
+
+    change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    page.evaluate(change, "JupyterLab Dark")
+    page.wait_for_function("() => document.body.dataset.jpThemeName === 'JupyterLab Dark'")
+    take(page, pictures, "dark")
+    page.evaluate(change, "JupyterLab Light")
+
+    choose_model(page, "slow")
+    chat.submit("Tick until you are stopped.")
+    expect(page.locator(ANSWERS).last).to_contain_text("tick5", timeout=PATIENCE_MS)
+    take(page, pictures, "streaming")
+    workers = lesson_lab.get_json("localllm/status")["workers"]
+    os.kill(next(w["pid"] for w in workers if w["model"] == "slow"), signal.SIGKILL)
+    expect(page.locator(ANSWERS).last).to_have_attribute(
+        "data-state", "failed", timeout=PATIENCE_MS
+    )
+    take(page, pictures, "error")
