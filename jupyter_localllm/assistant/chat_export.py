@@ -15,6 +15,7 @@ import msgspec
 from ..chat_protocol import Chat, ContextItem, MessageRecord, MessageState
 from .chat_tree import MAX_EXACT, branch, in_order, invalid_chat
 from .code_blocks import CodeBlock, closed, split
+from .safe_markdown import safe_markdown
 
 FORMAT = "jupyter_localllm.chat"
 VERSION = 1
@@ -125,7 +126,10 @@ def _answer_cells(message: MessageRecord) -> list[tuple[str, str]]:
     cells: list[tuple[str, str]] = []
     prose = f"{_answer_heading(message, '##')}\n\n"
     for part in split(closed(message.content)):
-        if not isinstance(part, CodeBlock) or not part.is_python:
+        if not isinstance(part, CodeBlock):
+            # Opened in Lab, a cell's pictures load by themselves; the chat has not shown them.
+            prose += safe_markdown(part.source).text
+        elif not part.is_python:
             prose += part.source
         elif part.code.strip():
             cells += [("markdown", prose), ("code", part.code)]

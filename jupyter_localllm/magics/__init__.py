@@ -8,12 +8,15 @@ through ``client`` and starts one through ``host.launch``; it never runs a model
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .magics import LocalLLM
+
 _KINDS = ("line", "cell")
+_PACKAGE = __name__.partition(".")[0]
 
 
 def register(shell: InteractiveShell) -> None:
@@ -32,41 +35,50 @@ def register(shell: InteractiveShell) -> None:
             f"{owner} already provides %%llm in this session, so jupyter_localllm was not loaded. "
             "Restart the kernel and load only one of the two."
         )
+    from .completion import complete_with
+    from .empty_bodies import allow_empty_bodies
     from .magics import LocalLLM
 
-    model = _remove_own(shell)
+    earlier = _remove_own(shell)
     magics = LocalLLM(shell=shell)
-    if model:
-        magics.model = model
+    if earlier is not None:
+        magics.take_over(earlier)
     shell.register_magics(magics)
+    magics.start()
+    complete_with(shell, magics)
+    allow_empty_bodies(shell)
 
 
 def unregister(shell: InteractiveShell) -> None:
     """Take the magics out of the shell; called by ``%unload_ext``."""
+    from .completion import stop_completing
+    from .empty_bodies import refuse_empty_bodies
+
+    stop_completing(shell)
+    refuse_empty_bodies(shell)
     _remove_own(shell)
 
 
 def _foreign_owner(shell: InteractiveShell) -> str | None:
     """Return the package that owns one of our names, if it is not ours."""
-    for kind in _KINDS:
-        function = shell.magics_manager.magics[kind].get("llm")
-        module = getattr(function, "__module__", "") or ""
-        package = module.partition(".")[0]
-        if function is not None and package != __name__.partition(".")[0]:
-            return package or "another extension"
-    return None
+    from .names import owner_of
+
+    owners = [owner_of(shell, kind, "llm") for kind in _KINDS]
+    return next((owner for owner in owners if owner not in (None, _PACKAGE)), None)
 
 
-def _remove_own(shell: InteractiveShell) -> str:
-    """Remove an earlier registration of ours; return the model that was chosen in it."""
-    model = ""
-    for kind in _KINDS:
-        shell.magics_manager.magics[kind].pop("llm", None)
+def _remove_own(shell: InteractiveShell) -> LocalLLM | None:
+    """Remove an earlier registration of ours and return it."""
+    from .names import remove_names
+
+    remove_names(shell)
+    found: LocalLLM | None = None
     # By name: after a reload, the class of the earlier registration is another object.
+    earlier: Any
     for earlier in [c for c in shell.configurables if type(c).__name__ == "LocalLLM"]:
         if type(earlier).__module__.startswith(__name__):
             shell.configurables.remove(earlier)
-            model = getattr(earlier, "model", "")
+            found = earlier
             getattr(earlier, "close", lambda: None)()
     shell.magics_manager.registry.pop("LocalLLM", None)
-    return model
+    return found

@@ -1,18 +1,36 @@
-"""One question: the request, its answer on a display, and the three ways it can end early.
+"""One question answered: asked, shown, checked, bound, and for ``-x`` run and repaired.
 
 Called by ``magics.py``. Loaded with the first question.
 """
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
 
 from ..client import bridge
 from ..errors import LocalLLMError
-from ..protocol import ChatCompletionRequest, ChatMessage
-from .display import AnswerDisplay
+from ..protocol import ChatCompletionRequest
+from .answer_display import AnswerDisplay
+from .display import PlainDisplay, RichDisplay
+from .execute import CodeStopped, refuse_inside_run
+from .formats import schema_for, shape_of
+from .frontend import can_erase, updates_outputs
 from .host_session import HostSession
+from .last_answer import Answers, LastAnswer
+from .progress_widget import ProgressLine
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .question import Question
+
+#: Formats whose last state is more than the text that streamed in.
+_CONCLUDED = frozenset({"code", "json", "table", "html"})
 
 
 class AnswerStopped(KeyboardInterrupt):
@@ -22,51 +40,169 @@ class AnswerStopped(KeyboardInterrupt):
         return [str(self)]
 
 
-def chat_request(
-    prompt: str,
-    *,
-    model: str,
-    system: str,
-    max_tokens: int | None,
-    temperature: float | None,
-    seed: int | None,
-) -> ChatCompletionRequest:
-    """Return the request of one question; an empty ``system`` is left out."""
-    messages = [ChatMessage(role="system", content=system)] if system else []
-    messages.append(ChatMessage(role="user", content=prompt))
-    return ChatCompletionRequest(
-        model=model,
-        messages=messages,
-        stream=True,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        seed=seed,
-        return_progress=True,
-        user=f"kernel-{os.getpid()}",
-    )
+@dataclass(frozen=True, kw_only=True)
+class AnswerSettings:
+    """What the traits of the magics say about answers.
+
+    Attributes
+    ----------
+    display : str
+        ``auto``, ``rich`` or ``plain``.
+    progress : bool
+        Whether a line with a Stop button may be shown.
+    answers : Answers or None
+        Where answers are kept (``_llm``).
+    """
+
+    display: str = "auto"
+    progress: bool = True
+    answers: Answers | None = None
 
 
-def show_answer(
-    session: HostSession, request: ChatCompletionRequest, display: AnswerDisplay
-) -> None:
-    """Stream the answer into the display until it has ended.
+def answer_question(
+    shell: InteractiveShell,
+    session: HostSession,
+    question: Question,
+    settings: AnswerSettings = AnswerSettings(),
+) -> LastAnswer:
+    """Answer a question, and return the answer in its final state.
 
     Raises
     ------
-    AnswerStopped
-        On an interrupt; the model has been told to stop.
+    AnswerStopped, CodeStopped
+        On an interrupt; model or code, whichever ran, has been stopped.
     LocalLLMError
         What went wrong; the partial answer stays on the display.
+    CodeFailed
+        The code of the last attempt raised an error.
+    UsageError
+        An option does not make sense here.
     """
-    display.expect(model=request.model, max_tokens=request.max_tokens)
+    from .attempts import Attempts
+
+    if question.execute:
+        refuse_inside_run()
+    if question.into is not None and not question.into.isidentifier():
+        raise UsageError(f"--into {question.into}: this is no name for a variable.")
+    if question.execute and question.format != "code":
+        question = dataclasses.replace(question, format="code")
+    schema = schema_for(question.schema, question.format, shell.user_ns)
+    asking = Asking(shell, session, question, settings)
     try:
-        # Also closed when the display, not the wait, is what was interrupted.
-        with closing(bridge.iterate(session.stream(request))) as events:
-            for event in events:
-                display.show(event)
+        answer = Attempts(shell, asking, question, schema).run()
+        if question.into is not None:
+            shell.user_ns[question.into] = answer.value
+        return answer
+    except (AnswerStopped, CodeStopped):
+        raise
     except KeyboardInterrupt:
-        display.stop()
         raise AnswerStopped("The answer was stopped.") from None
-    except LocalLLMError as error:
-        display.fail(error.error_code)
-        raise error from None
+    finally:
+        if asking.answer is not None and question.on_answer is not None:
+            question.on_answer(asking.answer)
+
+
+class Asking:
+    """Sends requests and shows what comes back; knows the newest answer."""
+
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        session: HostSession,
+        question: Question,
+        settings: AnswerSettings,
+    ) -> None:
+        self.shell = shell
+        self.question = question
+        #: The answer to the newest request, once there is anything of one.
+        self.answer: LastAnswer | None = None
+        self._session = session
+        self._settings = settings
+
+    @property
+    def is_rich(self) -> bool:
+        """Whether outputs can be updated here."""
+        kind = self._settings.display
+        return updates_outputs(self.shell) if kind == "auto" else kind == "rich"
+
+    def ask(self, request: ChatCompletionRequest) -> tuple[LastAnswer, AnswerDisplay]:
+        """Stream one answer; its output is not concluded yet.
+
+        Raises
+        ------
+        AnswerStopped, LocalLLMError
+            As :func:`answer_question`; the output is concluded then.
+        """
+        use_line = self._settings.progress and self.is_rich
+        progress = ProgressLine(self.shell, self.question.model_label) if use_line else None
+        display = self._new_display(progress)
+        display.expect(
+            model=request.model, max_tokens=request.max_completion_tokens or request.max_tokens
+        )
+        try:
+            self._stream(request, display, progress)
+        finally:
+            if progress is not None:
+                progress.close()
+            answer = self._answer_in(request, display)
+            if display.done is not None or answer.text or answer.thinking:
+                self._keep(answer)
+        return answer, display
+
+    def _stream(
+        self, request: ChatCompletionRequest, display: AnswerDisplay, progress: ProgressLine | None
+    ) -> None:
+        try:
+            # Also closed when the display, not the wait, is what was interrupted.
+            with closing(bridge.iterate(self._session.stream(request))) as events:
+                for event in events:
+                    display.show(event)
+                    if progress is not None and progress.is_stopped and display.done is None:
+                        raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            display.stop()
+            raise AnswerStopped("The answer was stopped.") from None
+        except LocalLLMError as error:
+            display.fail(error.error_code)
+            raise error from None
+
+    def _keep(self, answer: LastAnswer) -> None:
+        if self._settings.answers is not None:
+            self._settings.answers.add(answer, replaces_last=self.answer is not None)
+        self.answer = answer
+
+    def _answer_in(self, request: ChatCompletionRequest, display: AnswerDisplay) -> LastAnswer:
+        done = display.done
+        facts = display.facts
+        return LastAnswer(
+            question=request.messages[-1].text,
+            text=display.text,
+            thinking=display.thinking,
+            format=self.question.format,
+            model=str(facts.get("model", request.model)),
+            seed=done.seed if done else None,
+            usage=done.usage if done else None,
+            timings=done.timings if done else None,
+            finish_reason=str(facts.get("finish_reason", "error")),
+            error_code=str(facts.get("error_code", "")),
+        )
+
+    def _new_display(self, progress: ProgressLine | None) -> AnswerDisplay:
+        question = self.question
+        is_code = question.format == "code"
+        is_concluded = question.format in _CONCLUDED
+        shape = shape_of(question.format)
+        if self.is_rich:
+            return RichDisplay(
+                is_streaming=question.is_streaming,
+                shape=shape,
+                is_concluded_by_caller=is_concluded,
+                progress=progress,
+            )
+        return PlainDisplay(
+            # A terminal cannot take back the prose around the code.
+            is_streaming=question.is_streaming and not is_code,
+            shape=shape,
+            is_concluded_by_caller=is_concluded,
+            can_erase=can_erase(self.shell),
+        )

@@ -1,8 +1,7 @@
-"""Where an answer appears while it streams: one updated Markdown output, or plain text on stdout.
+"""Where an answer appears while it streams: updated Markdown outputs, or plain text on stdout.
 
-A display is fed events and ``None`` for "nothing new"; it decides by the clock when to paint. It
-knows nothing of hosts and requests. Mime bundles are built by hand and published raw: model text
-never reaches IPython's display classes, which would take it for a path or an address.
+Mime bundles are built by hand and published raw: model text never reaches IPython's display
+classes, which would take it for a path or an address.
 
 Called by ``answer.py``. Loaded with the first question.
 """
@@ -12,174 +11,155 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-import msgspec
 from IPython.display import display, update_display
 
-from ..protocol import (
-    CompletionChunk,
-    CompletionDone,
-    CompletionEvent,
-    CompletionProgress,
-    FinishReason,
-    ModelState,
-)
-from .safe_markdown import safe_markdown
+from .answer_display import METADATA_KEY, UPDATE_INTERVAL_S, AnswerDisplay, waiting_text
+from .fences import folded, safe_and_closed
+from .formats import Shape, Shown, as_markdown
 
-#: A little under 15 updates a second.
-UPDATE_INTERVAL_S = 0.07
-#: Long answers are painted less often, so that updates stay under this many characters a second.
-_CHARACTERS_PER_S = 200_000
-#: How long nothing may be seen before the wait is explained.
-PATIENCE_S = 1.0
+__all__ = [
+    "METADATA_KEY",
+    "AnswerDisplay",
+    "PlainDisplay",
+    "ProgressView",
+    "RichDisplay",
+    "terminal_text",
+    "waiting_text",
+]
 
-METADATA_KEY = "jupyter_localllm"
+#: A growing output is sent whole each time. What an answer's updates may weigh: a stock, spent by
+#: quick answers, and so much more a second. A thousand tokens at 20 a second then stay below a
+#: megabyte, with the messages around them.
+STOCK_BYTES = 180_000
+BYTES_PER_S = 14_000
+#: What a message weighs without its text: header, parent header, signature.
+_MESSAGE_BYTES = 900
 
 
-class AnswerDisplay(ABC):
-    """What both displays share: the text so far, what is being waited for, and the last word.
-
-    Parameters
-    ----------
-    is_streaming : bool
-        ``False`` holds the text back until the answer has ended.
-    clock : callable, optional
-        Monotonic seconds.
-    """
-
-    def __init__(
-        self, *, is_streaming: bool = True, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.is_streaming = is_streaming
-        self.model = ""
-        self._clock = clock
-        self._started = clock()
-        self._parts: list[str] = []
-        self._waiting = "Waiting for the model …"
-        self._max_tokens: int | None = None
+class ProgressView(Protocol):
+    """A line that shows progress outside of the output, as ``progress_widget`` does."""
 
     @property
-    def text(self) -> str:
-        """The answer so far, exactly as it came."""
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0] if self._parts else ""
+    def hides_waiting(self) -> bool:
+        """Whether the output needs no line about waiting now."""
+        ...
 
-    def expect(self, *, model: str, max_tokens: int | None) -> None:
-        """Note what was asked for; shown with an answer that breaks off."""
-        self.model = model
-        self._max_tokens = max_tokens
-
-    def show(self, event: CompletionEvent | None) -> None:
-        """Take one event of the answer; ``None`` means that time has passed."""
-        if isinstance(event, CompletionChunk):
-            self._parts.append(event.text)
-            if self.is_streaming:
-                self._paint_text(event.text)
-                return
-        elif isinstance(event, CompletionProgress):
-            self._waiting = waiting_text(event) or self._waiting
-        elif isinstance(event, CompletionDone):
-            self._finish(event)
-            return
-        has_shown_text = self.is_streaming and bool(self._parts)
-        if has_shown_text:
-            self._paint_text("")
-        elif self._clock() - self._started > PATIENCE_S:
-            self._paint_waiting(f"{self._waiting}{self._written()}")
-
-    def stop(self) -> None:
-        """The person stopped the answer; what is there stays."""
-        self._end("Stopped.", {"model": self.model, "finish_reason": "cancelled"})
-
-    def fail(self, code: str) -> None:
-        """The answer ended in an error, which is shown after this."""
-        note = "The answer broke off here." if self._parts else ""
-        self._end(note, {"model": self.model, "finish_reason": "error", "error_code": code})
-
-    def _written(self) -> str:
-        """Return how much of an answer that is held back exists."""
-        return f" {len(self.text):,} characters so far." if self._parts else ""
-
-    def _finish(self, done: CompletionDone) -> None:
-        note = ""
-        if done.finish_reason is FinishReason.LENGTH:
-            note = _length_note(done, self._max_tokens)
-        elif done.finish_reason is FinishReason.CANCELLED:
-            note = "The answer was stopped by the model host."
-        elif not self.text:
-            note = "The model gave an empty answer."
-        facts: dict[str, Any] = {
-            "model": done.model or self.model,
-            "finish_reason": done.finish_reason.value,
-            "usage": msgspec.to_builtins(done.usage),
-            "timings": msgspec.to_builtins(done.timings),
-        }
-        if done.seed is not None:
-            facts["seed"] = done.seed
-        self._end(note, facts)
-
-    @abstractmethod
-    def _paint_text(self, added: str) -> None:
-        """Show what came; ``added`` is the new part."""
-
-    @abstractmethod
-    def _paint_waiting(self, line: str) -> None:
-        """Show what is being waited for."""
-
-    @abstractmethod
-    def _end(self, note: str, facts: dict[str, Any]) -> None:
-        """Show the end of the answer with a note, and keep the facts."""
+    def tick(self, line: str) -> None:
+        """Show a line; called often."""
+        ...
 
 
 class RichDisplay(AnswerDisplay):
-    """One output with a ``display_id``, for front ends that update outputs."""
+    """Outputs with a ``display_id``, for front ends that update outputs.
+
+    The answer is one output. Thinking before it gets one of its own, which is not touched any more
+    once it has ended, so that it stays open where the user opened it.
+    """
 
     def __init__(
-        self, *, is_streaming: bool = True, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        is_streaming: bool = True,
+        shape: Shape = as_markdown,
+        is_concluded_by_caller: bool = False,
+        progress: ProgressView | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(is_streaming=is_streaming, clock=clock)
+        super().__init__(
+            is_streaming=is_streaming,
+            shape=shape,
+            is_concluded_by_caller=is_concluded_by_caller,
+            clock=clock,
+        )
+        self._progress = progress
         self._display_id: str | None = None
         self._last_paint = -1.0
+        self._last_bytes = 0
+        self._stock = float(STOCK_BYTES)
         self._painted = ""
 
+    def show(self, event: Any) -> None:
+        """Take one event; see :meth:`AnswerDisplay.show`."""
+        super().show(event)
+        if self._progress is not None and self.done is None:
+            self._progress.tick(self.progress_line)
+
+    def _is_due(self) -> bool:
+        if self._display_id is None:
+            return True
+        passed = self._clock() - self._last_paint
+        return passed >= UPDATE_INTERVAL_S and self._stock + passed * BYTES_PER_S > self._last_bytes
+
     def _paint_text(self, added: str) -> None:
-        interval = max(UPDATE_INTERVAL_S, len(self.text) / _CHARACTERS_PER_S)
-        if self._clock() - self._last_paint >= interval and self.text != self._painted:
-            text = self.text
-            self._publish(safe_markdown(text).text, text, {})
-            self._painted = text
+        if self._is_due() and self.text != self._painted:
+            self._publish(self._shape(self.text), {})
+            self._painted = self.text
+
+    def _paint_thinking(self, *, is_over: bool = False) -> None:
+        if not self.thinking:
+            return
+        if is_over:
+            summary = f"Thought for {self._thought_s:,.0f} s"
+            plain = f"[{summary}; _llm.last.thinking has the text.]"
+            markdown = folded(summary, safe_and_closed(self.thinking))
+            facts = {"kind": "thinking", "model": self.model}
+            self._publish(Shown(markdown, plain), {METADATA_KEY: facts})
+            # The answer goes into an output of its own, below.
+            self._display_id, self._painted = None, ""
+        elif self._is_due() and self.thinking != self._painted:
+            markdown = folded("Thinking …", safe_and_closed(self.thinking), is_open=True)
+            self._publish(Shown(markdown, "Thinking …"), {})
+            self._painted = self.thinking
 
     def _paint_waiting(self, line: str) -> None:
-        if line != self._painted and self._clock() - self._last_paint >= UPDATE_INTERVAL_S:
-            self._publish(f"*{line}*", line, {})
+        if self._progress is not None and self._progress.hides_waiting:
+            return
+        if line != self._painted and self._is_due():
+            self._publish(Shown(f"*{line}*", line), {})
             self._painted = line
 
-    def _end(self, note: str, facts: dict[str, Any]) -> None:
-        text = self.text
-        if not text and not note:
+    def _end(self, shown: Shown | None, note: str, facts: dict[str, Any]) -> None:
+        if shown is None:
+            shown = self._shape(self.text)
+        if not shown.plain and not note:
             if self._display_id is None:
                 return
             note = "No answer."
-        safe = safe_markdown(text)
-        markdown, plain = safe.text, text
         if note:
-            fence = f"\n{safe.open_fence}" if safe.open_fence else ""
-            markdown = f"{markdown}{fence}\n\n*{note}*".lstrip("\n") if text else f"*{note}*"
-            plain = f"{plain}\n\n[{note}]" if text else f"[{note}]"
-        self._publish(markdown, plain, {METADATA_KEY: facts})
+            shown = _with_note(shown, note)
+        self._publish(shown, {METADATA_KEY: facts})
 
-    def _publish(self, markdown: str, plain: str, metadata: dict[str, Any]) -> None:
-        bundle = {"text/markdown": markdown, "text/plain": plain}
+    def _publish(self, shown: Shown, metadata: dict[str, Any]) -> None:
+        bundle = {"text/plain": shown.plain}
+        if shown.markdown is not None:
+            bundle = {"text/markdown": shown.markdown, **bundle}
+        if shown.html is not None:
+            bundle["text/html"] = shown.html
         publish: Callable[..., Any] = update_display
         if self._display_id is None:
             self._display_id = f"localllm-{uuid.uuid4().hex}"
             publish = display
         publish(bundle, raw=True, metadata=metadata, display_id=self._display_id)
-        self._last_paint = self._clock()
+        self._spend(_MESSAGE_BYTES + sum(len(part.encode()) for part in bundle.values()))
+
+    def _spend(self, n_bytes: int) -> None:
+        now = self._clock()
+        earned = (now - self._last_paint) * BYTES_PER_S if self._last_paint >= 0 else 0
+        self._stock = min(STOCK_BYTES, self._stock + earned) - n_bytes
+        self._last_paint, self._last_bytes = now, n_bytes
+
+
+def _with_note(shown: Shown, note: str) -> Shown:
+    """Return the output with a line below it, outside of whatever its text left open."""
+    markdown, plain = shown.markdown, shown.plain
+    if markdown is not None:
+        fence = f"\n{shown.open_fence}" if shown.open_fence else ""
+        markdown = f"{markdown}{fence}\n\n*{note}*".lstrip("\n") if markdown else f"*{note}*"
+    plain = f"{plain}\n\n[{note}]" if plain else f"[{note}]"
+    return Shown(markdown, plain, html=shown.html)
 
 
 class PlainDisplay(AnswerDisplay):
@@ -196,13 +176,21 @@ class PlainDisplay(AnswerDisplay):
         *,
         can_erase: bool,
         is_streaming: bool = True,
+        shape: Shape = as_markdown,
+        is_concluded_by_caller: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(is_streaming=is_streaming, clock=clock)
+        super().__init__(
+            is_streaming=is_streaming,
+            shape=shape,
+            is_concluded_by_caller=is_concluded_by_caller,
+            clock=clock,
+        )
         self._can_erase = can_erase
         self._shown_waiting = ""
         self._last_flush = -1.0
         self._is_flushed = True
+        self._ended_with: str | None = None
 
     def _paint_text(self, added: str) -> None:
         self._erase_waiting()
@@ -213,6 +201,14 @@ class PlainDisplay(AnswerDisplay):
             sys.stdout.flush()
             self._last_flush = self._clock()
             self._is_flushed = True
+
+    def _paint_thinking(self, *, is_over: bool = False) -> None:
+        if is_over:
+            self._erase_waiting()
+            if self.thinking:
+                _write(f"[Thought for {self._thought_s:,.0f} s.]\n")
+        else:
+            self._paint_waiting("Thinking …")
 
     def _paint_waiting(self, line: str) -> None:
         if self._can_erase and line != self._shown_waiting:
@@ -226,47 +222,19 @@ class PlainDisplay(AnswerDisplay):
             _write("\r" + " " * len(self._shown_waiting) + "\r")
             self._shown_waiting = ""
 
-    def _end(self, note: str, facts: dict[str, Any]) -> None:
+    def _end(self, shown: Shown | None, note: str, facts: dict[str, Any]) -> None:
         self._erase_waiting()
-        text = terminal_text(self.text)
-        if not self.is_streaming:
+        text = terminal_text(self.text if shown is None else shown.plain)
+        if text == self._ended_with:
+            text = ""
+        elif not self.is_streaming or self._ended_with is not None:
             _write(text)
+        self._ended_with = text or self._ended_with or ""
         if text and not text.endswith("\n"):
             _write("\n")
         if note:
             _write(f"[{note}]\n")
         sys.stdout.flush()
-
-
-def waiting_text(progress: CompletionProgress) -> str:
-    """Return one line about what is being waited for, or nothing."""
-    if progress.prompt_tokens_total:
-        done = progress.prompt_tokens_done or 0
-        return f"Reading the question: {done:,} of {progress.prompt_tokens_total:,} tokens …"
-    if progress.model_state in (ModelState.LOADING, ModelState.NOT_LOADED):
-        if progress.load_progress:
-            return f"Loading the model: {progress.load_progress:.0%} …"
-        return "Loading the model …"
-    if progress.queue_position:
-        before = progress.queue_position
-        return (
-            f"In the queue: {before} {'request' if before == 1 else 'requests'} before this one …"
-        )
-    return ""
-
-
-def _length_note(done: CompletionDone, max_tokens: int | None) -> str:
-    count = done.usage.completion_tokens
-    if max_tokens is None or count < max_tokens:
-        total = done.usage.prompt_tokens + count
-        return (
-            f"The answer was cut: question and answer fill the model's context window "
-            f"({total:,} tokens). Ask for less, or use a model with a larger one."
-        )
-    return (
-        f"The answer was cut after {count:,} tokens. "
-        f"For a longer one, write %%llm --max-tokens {2 * max_tokens}."
-    )
 
 
 #: Control characters drive a terminal (colours, titles, the clipboard); shown, they are harmless.

@@ -7,12 +7,13 @@ loaded with the first command that needs a host.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from ..client.client import ConnectionLost
 from ..client.host_client import HostClient
-from ..errors import HostUnavailable, LocalLLMError
+from ..errors import Cancelled, HostUnavailable, LocalLLMError
 from ..host.connection_file import ConnectionInfo, is_alive
 from ..host.launch import find_host, start_host
 from ..protocol import ChatCompletionRequest, CompletionEvent
@@ -37,6 +38,8 @@ class HostSession:
     def __init__(self) -> None:
         self._client: HostClient | None = None
         self._info: ConnectionInfo | None = None
+        #: One for each answer being written, set to stop it.
+        self._stops: set[asyncio.Event] = set()
 
     async def find(self) -> HostClient | None:
         """Return a client of a running host; ``None`` if none runs."""
@@ -55,19 +58,47 @@ class HostSession:
         return await ask(await self._connect())
 
     async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[CompletionEvent | None]:
-        """Yield the events of an answer and, while nothing happens, ``None`` now and then."""
+        """Yield the events of an answer and, while nothing happens, ``None`` now and then.
+
+        Raises
+        ------
+        Cancelled
+            :meth:`stop_answers` was called.
+        """
+        stop = asyncio.Event()
+        self._stops.add(stop)
+        try:
+            async with contextlib.aclosing(self._found_again(request)) as events:
+                async for event in events:
+                    yield event
+                    if stop.is_set():
+                        raise Cancelled("The answer was stopped by %llm stop.", "Ask again.")
+        finally:
+            self._stops.discard(stop)
+
+    async def stop_answers(self) -> int:
+        """Stop every answer that is being written; return how many there are."""
+        for stop in self._stops:
+            stop.set()
+        return len(self._stops)
+
+    async def _found_again(
+        self, request: ChatCompletionRequest
+    ) -> AsyncGenerator[CompletionEvent | None, None]:
         has_begun = False
         try:
-            async for event in with_ticks(self._events(request)):
-                has_begun = has_begun or event is not None
-                yield event
+            async with contextlib.aclosing(with_ticks(self._events(request))) as events:
+                async for event in events:
+                    has_begun = has_begun or event is not None
+                    yield event
             return
         except (HostUnavailable, ConnectionLost) as error:
             if has_begun or not await self._is_host_gone(error):
                 raise
             await self.aclose()
-        async for event in with_ticks(self._events(request)):
-            yield event
+        async with contextlib.aclosing(with_ticks(self._events(request))) as events:
+            async for event in events:
+                yield event
 
     async def aclose(self) -> None:
         """Close the connections; the next request makes new ones."""
@@ -111,7 +142,7 @@ class HostSession:
 
 async def with_ticks(
     events: AsyncIterator[CompletionEvent], interval_s: float = TICK_S
-) -> AsyncIterator[CompletionEvent | None]:
+) -> AsyncGenerator[CompletionEvent | None, None]:
     """Yield the events and ``None`` after each interval without one."""
     pending: asyncio.Future[CompletionEvent] | None = None
     try:

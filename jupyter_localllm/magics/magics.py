@@ -10,102 +10,148 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
-from traitlets import Enum, Float, Int, Unicode
+from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
+from traitlets import observe
 
-from .arguments import (
-    Ask,
-    Command,
-    ListModels,
-    ShowHelp,
-    ShowStatus,
-    ShowVersion,
-    UnloadModel,
-    UseModel,
-    cell_help,
-    line_help,
-    parse_cell,
-    parse_line,
-)
-from .words import is_path
+from .cell_runs import CellRuns
+from .names import add_name
+from .settings import QuestionSettings
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..client.host_client import HostClient
-    from .display import AnswerDisplay
+    from ..assistant.fitting import TokenCounter
+    from .commands import ActOn, Ask, Command
+    from .composer import Composed, Composer
+    from .conversations import Memory, NamedChats
     from .host_session import HostSession
+    from .last_answer import Answers
 
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 #: How long a question about the host itself may take; starting one is part of it.
 _REPLY_TIMEOUT_S = 60.0
+#: Formats that are valid by construction.
+_ENFORCED = ("json", "table")
 
 
-def _documented(text: str) -> Callable[[Method], Method]:
-    """Give a method its docstring, which is what ``%llm?`` shows."""
+def _documented(text: Callable[[], str]) -> Callable[[Method], Method]:
+    """Give a method the text that ``%llm?`` shows, made when it is asked for."""
 
     def apply(method: Method) -> Method:
-        method.__doc__ = text
+        # IPython asks an object for its own documentation by this name.
+        vars(method)["getdoc"] = text
         return method
 
     return apply
 
 
+def _line_help() -> str:
+    from .arguments import line_help
+
+    return line_help()
+
+
+def _cell_help() -> str:
+    from .arguments import cell_help
+
+    return cell_help()
+
+
 @magics_class
-class LocalLLM(Magics):
+class LocalLLM(QuestionSettings):
     """``%llm`` and ``%%llm``; its traits are the defaults of every question."""
 
-    model = Unicode("", help="Model to ask, by name or path; empty: the host's default.").tag(
-        config=True
-    )
-    max_tokens = Int(1024, min=1, help="Longest answer, in tokens.").tag(config=True)
-    temperature = Float(
-        None,
-        allow_none=True,
-        min=0,
-        max=5,
-        help="0 always takes the likeliest word; None: the model's own default.",
-    ).tag(config=True)
-    system_prompt = Unicode("", help="What the model is told before every question.").tag(
-        config=True
-    )
-    display = Enum(
-        ["auto", "rich", "plain"],
-        "auto",
-        help="rich: one Markdown output that is updated; plain: text as it comes, for terminals; "
-        "auto: whichever the front end shows properly.",
-    ).tag(config=True)
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._session: HostSession | None = None
+        self._memory: Memory | None = None
+        self._answers: Answers | None = None
+        self._counter: TokenCounter | None = None
+        #: What ran in this session; listens once the magics are registered.
+        self.runs = CellRuns(shell)
+        super().__init__(shell=shell)
 
-    _session: HostSession | None = None
+    # --- what IPython calls -----------------------------------------------------------------
 
     @no_var_expand
     # IPython types the decorator for functions, not for methods.
     @line_magic("llm")  # type: ignore[arg-type]
-    @_documented(line_help())
+    @_documented(_line_help)
     def line(self, line: str) -> None:
+        """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
+        from .arguments import parse_line
+        from .commands import ActOn
+
         command = parse_line(line, self._variables())
-        self._line_command(command)
+        if isinstance(command, ActOn):
+            self.runs.mark_question()
+            self._ask(command, line)
+        else:
+            self._line_command(command)
 
     @no_var_expand
     # As above.
     @cell_magic("llm")  # type: ignore[arg-type]
-    @_documented(cell_help())
+    @_documented(_cell_help)
     def cell(self, line: str, cell: str) -> None:
-        command = parse_cell(line, self._variables())
+        """Ask the local model about the lines below; ``%llm help`` shows everything."""
+        self._cell(line, cell, "llm")
+
+    # Registered by hand in `start`, where nobody else has the names.
+    @no_var_expand
+    def explain_cell(self, line: str, cell: str) -> None:
+        """Explain the code of this cell: the same as ``%%llm explain``."""
+        self._cell(f"explain {line}".rstrip(), cell, "explain")
+
+    @no_var_expand
+    @_documented(_cell_help)
+    def ai_cell(self, line: str, cell: str) -> None:
+        """Do what ``%%llm`` does."""
+        self._cell(line, cell, "ai")
+
+    def start(self) -> None:
+        """Begin to listen, and take the other names; called when the magics are registered."""
+        self.runs.listen()
+        add_name(self._the_shell, "cell", "explain", self.explain_cell)
+        if self.ai_alias:
+            self._answer_to_ai({})
+
+    @observe("ai_alias")
+    def _answer_to_ai(self, change: dict[str, Any]) -> None:
+        shell = self.shell
+        if shell is None or not self.ai_alias:
+            return
+        has_cell = add_name(shell, "cell", "ai", self.ai_cell)
+        if not (add_name(shell, "line", "ai", self.line) and has_cell):
+            print(
+                "Another package provides %%ai in this session, so %%ai stays with it. Use %%llm."
+            )
+
+    def _cell(self, line: str, body: str, magic: str) -> None:
+        from .arguments import parse_cell
+        from .commands import ShowHelp
+
+        self.runs.mark_question()
+        command = parse_cell(line, self._variables(), self.aliases)
         if isinstance(command, ShowHelp):
             print(command.text)
-        elif not cell.strip():
+            return
+        if command.execute and not self.runs.take_execution(line, magic):
+            raise UsageError(
+                "-x counts only where it is typed, in the first line of a %%llm cell that is run "
+                "by hand. Here it was added by a program, an alias or a cell that ran another."
+            )
+        if not body.strip() and command.action in {"ask", "code"}:
             raise UsageError(_empty_question(line))
-        else:
-            self._ask(command, cell)
+        self._ask(command, line, body)
 
     def close(self) -> None:
-        """Close the connection to the host; called when the magics leave the shell."""
+        """Stop listening and close the connection; called when the magics leave the shell."""
+        self.runs.close()
         session, self._session = self._session, None
         if session is not None:
-            self._run(session.aclose())
+            self.run_on_bridge(session.aclose())
 
     def _variables(self) -> dict[str, Any]:
         variables: dict[str, Any] = self._the_shell.user_ns
@@ -119,128 +165,170 @@ class LocalLLM(Magics):
 
     # --- asking -----------------------------------------------------------------------------
 
-    def _ask(self, command: Ask, prompt: str) -> None:
-        from .answer import chat_request, show_answer
+    def _ask(self, command: Ask | ActOn, line: str, body: str = "") -> None:
+        from ..errors import ModelNotFound
+        from .answer import AnswerSettings, answer_question
+        from .commands import ActOn
 
-        request = chat_request(
-            # IPython ends every cell body with a newline that nobody typed.
-            prompt.removesuffix("\n"),
-            model=self.model if command.model is None else command.model,
-            system=self.system_prompt if command.system is None else command.system,
-            max_tokens=command.max_tokens or self.max_tokens,
-            temperature=self.temperature if command.temperature is None else command.temperature,
-            seed=command.seed,
+        ask = command.ask if isinstance(command, ActOn) else command
+        answers = self.answers()
+        composer = self._composer()
+        composed = self._fitted(composer, composer.compose(command, body, answers.last))
+        if ask.show_prompt:
+            self._show_prompt(composed)
+            return
+        for note in composed.notes:
+            print(note)
+        settings = AnswerSettings(display=self.display, progress=self.progress, answers=answers)
+        try:
+            answer_question(self._the_shell, self.host_session(), composed.question, settings)
+        except ModelNotFound as error:
+            hint = _action_meant(line)
+            if hint:
+                error.hint = f"{hint} {error.hint}"
+            raise error from None
+
+    def _composer(self) -> Composer:
+        from .composer import Composer, Settings
+        from .interpolation import visible_variables
+
+        settings = Settings(
+            model=self.model,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            system_prompt=self.system_prompt,
+            max_history=self.max_history,
+            context=self.context,
+            context_tokens=self.context_tokens,
+            value_tokens=self.value_tokens,
+            personas=self.personas,
+            prompt_folder=self.prompt_folder,
         )
-        show_answer(self._host_session(), request, self._new_display(command.is_streaming))
+        variables = visible_variables(self._the_shell, self.runs.errors)
+        return Composer(self.runs, variables, self.memory(), self.chats(), settings)
 
-    def _new_display(self, is_streaming: bool) -> AnswerDisplay:
-        from .display import PlainDisplay, RichDisplay
-        from .frontend import can_erase, updates_outputs
+    def _fitted(self, composer: Composer, composed: Composed) -> Composed:
+        if not composer.must_fit(composed):
+            return composed
+        counter = self._token_counter()
+        call = self.host_session().call(lambda client: composer.fitted(client, composed, counter))
+        # The model may have to be loaded for it.
+        return self.run_on_bridge(call, has_limit=False)
 
-        kind = self.display
-        if kind == "auto":
-            kind = "rich" if updates_outputs(self._the_shell) else "plain"
-        if kind == "rich":
-            return RichDisplay(is_streaming=is_streaming)
-        return PlainDisplay(is_streaming=is_streaming, can_erase=can_erase(self._the_shell))
+    def _show_prompt(self, composed: Composed) -> None:
+        from .prompt_report import count_tokens, prompt_text
 
-    def _host_session(self) -> HostSession:
+        request, counter = composed.question.request, self._token_counter()
+        call = self.host_session().call(lambda client: count_tokens(client, request, counter))
+        counts = self.run_on_bridge(call, has_limit=False)
+        enforced = composed.question.format if composed.question.format in _ENFORCED else ""
+        print("\n".join([*composed.notes, prompt_text(request, counts, enforced)]))
+
+    # --- what is kept -----------------------------------------------------------------------
+
+    def answers(self) -> Answers:
+        """Return the answers of this session, which are ``_llm`` in the namespace."""
+        answers = self._first_answers() if self._answers is None else self._answers
+        if self._variables().get("_llm") is not answers:
+            # IPython leaves it untyped.
+            self._the_shell.push({"_llm": answers}, interactive=False)  # type: ignore[no-untyped-call]
+        return answers
+
+    def _first_answers(self) -> Answers:
+        from .last_answer import Answers
+
+        existing = self._variables().get("_llm")
+        # Loaded again in one session: the answers so far are still the person's.
+        self._answers = found = existing if isinstance(existing, Answers) else Answers()
+        return found
+
+    def memory(self) -> Memory:
+        """Return the turns of this session."""
+        if self._memory is None:
+            from .conversations import Memory
+
+            self._memory = Memory()
+        return self._memory
+
+    def chats(self) -> NamedChats:
+        """Return the sidebar's chats."""
+        from pathlib import Path
+
+        from .conversations import NamedChats, default_history_file
+
+        path = Path(self.history_file).expanduser() if self.history_file else None
+        return NamedChats(path or default_history_file())
+
+    def take_over(self, earlier: LocalLLM) -> None:
+        """Go on where an earlier registration stopped; the class of that may be an older one."""
+        self._memory = getattr(earlier, "_memory", None)
+        for name in ("model", "aliases"):
+            value = getattr(earlier, name, None)
+            if value:
+                setattr(self, name, value)
+
+    # --- the host ---------------------------------------------------------------------------
+
+    def host_session(self) -> HostSession:
+        """Return the connection to the host, which is found or started when it is used."""
         if self._session is None:
             from .host_session import HostSession
 
             self._session = HostSession()
         return self._session
 
-    def _run(
-        self, coroutine: Coroutine[Any, Any, Result], timeout_s: float | None = _REPLY_TIMEOUT_S
+    def _token_counter(self) -> TokenCounter:
+        if self._counter is None:
+            from ..assistant.fitting import TokenCounter
+
+            self._counter = TokenCounter()
+        return self._counter
+
+    def run_on_bridge(
+        self, coroutine: Coroutine[Any, Any, Result], *, has_limit: bool = True
     ) -> Result:
+        """Wait for a coroutine; an interrupt or too long a silence is one line."""
         from ..client import bridge
         from ..errors import HostUnavailable
         from .answer import AnswerStopped
 
         try:
-            return bridge.run(coroutine, timeout_s)
+            return bridge.run(coroutine, _REPLY_TIMEOUT_S if has_limit else None)
         except KeyboardInterrupt:
             raise AnswerStopped("Stopped.") from None
         except TimeoutError:
             raise HostUnavailable(
-                f"The model host has not answered within {timeout_s:.0f} s.",
+                f"The model host has not answered within {_REPLY_TIMEOUT_S:.0f} s.",
                 "Try again; if it stays silent, restart the Jupyter server or the kernel.",
             ) from None
 
-    # --- looking after models ---------------------------------------------------------------
+    # --- lines ------------------------------------------------------------------------------
 
     def _line_command(self, command: Command) -> None:
-        match command:
-            case ShowHelp():
-                print(command.text)
-            case ShowVersion():
-                print(self._version())
-            case ShowStatus():
-                print(self._status())
-            case ListModels():
-                print(self._list())
-            case UseModel():
-                print(self._use(command.model))
-            case UnloadModel():
-                print(self._unload(command.model))
-            case _:
-                raise UsageError("That is not a line command. See %llm help.")
+        from .commands import ShowAnswer, ShowHelp
 
-    def _status(self) -> str:
-        from ..protocol import HostStatus
-        from .report import status_text
+        if isinstance(command, ShowHelp):
+            print(command.text)
+        elif isinstance(command, ShowAnswer):
+            from .shown_again import show_again
 
-        session = self._host_session()
+            show_again(self._the_shell, self.answers(), command.part, self.display)
+        else:
+            from .session_commands import SessionCommands
 
-        async def ask() -> HostStatus | None:
-            client = await session.find()
-            return None if client is None else await client.status()
+            print(SessionCommands(self).run(command))
 
-        status = self._run(ask())
-        if status is None:
-            chosen = f"\nModel in use here: {self.model}" if self.model else ""
-            return f"No model host is running; the first question starts one.{chosen}"
-        return status_text(status, self.model)
 
-    def _list(self) -> str:
-        from .report import models_text
+def _action_meant(line: str) -> str:
+    """Return a hint where a word that no model has as its name looks like an action."""
+    from .actions import ACTION_NAMES
+    from .parsers import nearest
 
-        models = self._run(self._host_session().call(lambda client: client.models()))
-        return models_text(models, self.model)
-
-    def _use(self, model: str) -> str:
-        from .report import loaded_text
-
-        # Loading takes as long as it takes; the host has its own limit.
-        info = self._run(self._host_session().call(lambda client: client.load(model)), None)
-        self.model = model if is_path(model) else info.id
-        return loaded_text(info)
-
-    def _unload(self, model: str | None) -> str:
-        async def unload(client: HostClient) -> list[str]:
-            workers = (await client.status()).workers
-            names = [worker.model for worker in workers] if model is None else [model]
-            for name in names:
-                await client.unload(name)
-            return names
-
-        names = self._run(self._host_session().call(unload))
-        if not names:
-            return "No model is loaded."
-        return f"Unloaded {', '.join(names)}; the memory is free again."
-
-    def _version(self) -> str:
-        import platform
-
-        from IPython.core.release import version as ipython_version
-
-        from .. import __version__
-
-        return (
-            f"jupyter_localllm {__version__}, Python {platform.python_version()}, "
-            f"IPython {ipython_version}"
-        )
+    word = (line.split() or [""])[0]
+    if word in ACTION_NAMES or word.startswith("-"):
+        return ""
+    guess = nearest(word, list(ACTION_NAMES)).strip("; .").rstrip("?")
+    return f"{guess[:1].upper()}{guess[1:]}?" if guess else ""
 
 
 def _empty_question(line: str) -> str:

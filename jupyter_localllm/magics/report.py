@@ -1,13 +1,16 @@
-"""What ``%llm status``, ``list``, ``use`` and ``version`` say, as plain text.
+"""What ``%llm status``, ``list``, ``use`` and ``history`` say, as plain text.
 
-Pure text from the nouns of ``protocol``; called by ``magics.py``.
+Pure text from the nouns of ``protocol`` and ``chat_protocol``; called by ``session_commands.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..assistant.chat_tree import branch
+from ..chat_protocol import Chat
 from ..protocol import HostStatus, ModelInfo, ModelState
+from .display import terminal_text
 
 _STATES = {
     ModelState.NOT_LOADED: "",
@@ -95,6 +98,17 @@ def loaded_text(model: ModelInfo) -> str:
         facts.append(f"context window {model.context_window:,} tokens")
     described = f" ({', '.join(facts)})" if facts else ""
     return "\n".join([f"%%llm now asks {model.id}{described}.", *model.warnings])
+
+
+def conversation_text(chat: Chat) -> str:
+    """Return the branch of a chat that is shown, as text for a terminal."""
+    lines = []
+    for message in branch(chat):
+        who = "You" if message.role == "user" else message.model or "Answer"
+        labels = ", ".join(item.label for item in message.context)
+        about = " ".join(filter(None, [message.action, labels and f"({labels})"]))
+        lines += [f"{who}: {about}".rstrip() if about else f"{who}:", message.content.strip(), ""]
+    return terminal_text("\n".join(lines).strip())
 
 
 def _error_text(model: ModelInfo) -> str:

@@ -13,6 +13,9 @@ from pathlib import Path
 from IPython.core.error import UsageError
 
 _VARIABLE = re.compile(r"\{(?P<braced>[^\W\d]\w*)\}|\$(?P<dollar>[^\W\d]\w*)")
+_NUMBER = re.compile(r"-?\d*\.?\d+(?:[eE][+-]?\d+)?")
+#: How a JSON object begins that is typed without quotes around it.
+_OBJECT = re.compile(r"\{\s*(?:[\"']|\})")
 
 
 def split_words(
@@ -22,13 +25,14 @@ def split_words(
 
     Single and double quotes group. A backslash is an ordinary character, so that Windows paths
     need no care; elsewhere it also protects a space or a quote (``a\\ b.gguf``). A bare word that
-    is exactly ``{name}`` or ``$name`` of a variable becomes that variable's text; every other
-    brace is text, and what a variable holds is never looked at again.
+    is exactly ``{name}`` or ``$name`` of a variable that holds a text, a number or a path becomes
+    that text; every other brace is text, and what a variable holds is never looked at again. An
+    object such as ``{"temperature": 0}`` is one word, as typed.
 
     Raises
     ------
     UsageError
-        A quote is not closed.
+        A quote is not closed, or a variable holds what would be an option.
     """
     words: list[str] = []
     word: list[str] = []
@@ -38,6 +42,11 @@ def split_words(
     while position < len(line):
         letter = line[position]
         following = line[position + 1 : position + 2]
+        if letter == "{" and not quote and (end := _object_end(line, position)):
+            word.append(line[position:end])
+            position = end
+            is_open = is_quoted = True
+            continue
         position += 1
         if not is_windows and letter == "\\" and following and following in " \t'\"":
             word.append(following)
@@ -65,13 +74,45 @@ def split_words(
     return words
 
 
+def _object_end(line: str, start: int) -> int:
+    """Return where the object that begins here ends; 0 where none does."""
+    if _OBJECT.match(line, start) is None:
+        return 0
+    depth, quote, position = 0, "", start
+    while position < len(line):
+        letter = line[position]
+        position += 1
+        if quote:
+            if letter == "\\":
+                position += 1
+            elif letter == quote:
+                quote = ""
+        elif letter in "'\"":
+            quote = letter
+        elif letter in "{}":
+            depth += 1 if letter == "{" else -1
+            if depth == 0:
+                return position
+    return 0
+
+
 def _word(letters: list[str], variables: Mapping[str, object], is_quoted: bool) -> str:
     text = "".join(letters)
     match = None if is_quoted else _VARIABLE.fullmatch(text)
     if match is None:
         return text
     name = match["braced"] or match["dollar"]
-    return str(variables[name]) if name in variables else text
+    value = variables.get(name)
+    if not isinstance(value, str | int | float | os.PathLike):
+        return text
+    held = os.fsdecode(value) if isinstance(value, os.PathLike) else str(value)
+    if held.startswith("-") and _NUMBER.fullmatch(held) is None:
+        # Nothing but the line itself may turn an option on, -x least of all.
+        raise UsageError(
+            f"The variable {name} holds {held[:40]!r}, which would be an option. "
+            "Write options into the line itself."
+        )
+    return held
 
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")

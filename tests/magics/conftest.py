@@ -19,7 +19,7 @@ def private_folders(
 ) -> Path:
     """Give Jupyter and IPython folders of their own: no host of another test is found."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
         folder = home / name.lower()
         folder.mkdir(mode=0o700)
         monkeypatch.setenv(name, str(folder))

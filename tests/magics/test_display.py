@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,6 +109,38 @@ def test_a_long_answer_is_painted_less_often(published: list[dict[str, Any]], cl
         answer.show(CompletionChunk("x" * 1000))
     sizes = [len(p["data"]["text/plain"]) for p in published]
     assert sum(sizes[:-1]) <= 10 * 200_000
+
+
+def message_bytes(content: dict[str, Any]) -> int:
+    """What a kernel sends for it: the content, two headers and a signature."""
+    return len(json.dumps(content, ensure_ascii=False).encode()) + 900
+
+
+@pytest.mark.parametrize("word", ["word ", "слово "])
+def test_a_thousand_tokens_at_20_a_second_are_less_than_a_megabyte(
+    published: list[dict[str, Any]], clock: Clock, word: str
+) -> None:
+    answer = RichDisplay(clock=clock)
+    for _ in range(1000):
+        clock.now += 0.05
+        answer.show(CompletionChunk(word))
+    answer.show(done())
+    assert sum(map(message_bytes, published)) <= 1_000_000
+    # It still moves: at least once a second to the end.
+    assert len(published) >= 100
+    assert published[-1]["data"]["text/plain"] == word * 1000
+
+
+def test_an_answer_after_thinking_moves_at_once(
+    published: list[dict[str, Any]], clock: Clock
+) -> None:
+    answer = RichDisplay(clock=clock)
+    for _ in range(2000):
+        clock.now += 0.02
+        answer.show(CompletionChunk("thought " if answer.thinking else "<think>thought "))
+    clock.now += 0.1
+    answer.show(CompletionChunk("</think>Answer"))
+    assert published[-1]["data"]["text/plain"] == "Answer"
 
 
 def test_waiting_is_explained_after_a_second_and_gone_afterwards(

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 from jupyter_localllm.client.client import ConnectionLost
-from jupyter_localllm.errors import HostUnavailable, WorkerCrashed
+from jupyter_localllm.errors import Cancelled, HostUnavailable, WorkerCrashed
 from jupyter_localllm.host.connection_file import (
     CONNECTION_FILE_ENV,
     ConnectionInfo,
@@ -24,10 +24,10 @@ from jupyter_localllm.host.connection_file import (
 )
 from jupyter_localllm.host.launch import ChildHost
 from jupyter_localllm.magics import host_session
-from jupyter_localllm.magics.answer import chat_request
 from jupyter_localllm.magics.host_session import HostSession, with_ticks
 from jupyter_localllm.protocol import (
     ChatCompletionRequest,
+    ChatMessage,
     CompletionChunk,
     CompletionDone,
     CompletionEvent,
@@ -66,7 +66,8 @@ def stale(host: ChildHost, folder: Path) -> ConnectionInfo:
 
 
 def request(prompt: str = "HELLO") -> ChatCompletionRequest:
-    return chat_request(prompt, model="", system="", max_tokens=100, temperature=None, seed=None)
+    message = ChatMessage(role="user", content=prompt)
+    return ChatCompletionRequest(messages=[message], max_tokens=100, return_progress=True)
 
 
 async def collect() -> str:
@@ -279,3 +280,25 @@ def test_two_sessions_of_one_process_share_a_child_host(
         "print(sum('jupyter_localllm.host' in p.cmdline() for p in psutil.Process().children()))"
     )
     assert kernel.run(count).check_ok().stdout.strip() == "1"
+
+
+def test_stopping_answers_ends_every_stream_and_says_how_many(
+    hosts: Callable[[], ChildHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(monkeypatch, *[info_of(hosts())] * 2)
+
+    async def stop() -> tuple[int, int]:
+        session = HostSession()
+        try:
+            async with contextlib.aclosing(session.stream(request("LONG"))) as events:  # type: ignore[type-var]
+                async for _ in events:
+                    break
+                n_stopped = await session.stop_answers()
+                with pytest.raises(Cancelled):
+                    async for _ in events:
+                        pass
+            return n_stopped, await session.stop_answers()
+        finally:
+            await session.aclose()
+
+    assert run(stop()) == (1, 0)

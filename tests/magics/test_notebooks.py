@@ -18,6 +18,7 @@ from tests.magics.kernel_session import ROOT, child_python_path
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 FIRST_STEPS = ROOT / "examples" / "01_first_steps.ipynb"
+LESSON = ROOT / "examples" / "02_magics.ipynb"
 
 
 def notebook(*cells: str) -> Any:
@@ -96,6 +97,26 @@ def test_the_first_steps_run_with_the_packaged_model(tmp_path: Path, smollm2_pat
     assert "smollm2" in cells["list"].outputs[0].text.lower()
     assert "0 running, 0 waiting" in cells["status"].outputs[0].text
     assert "the memory is free again" in cells["unload"].outputs[0].text
+
+
+@pytest.mark.timeout(400)
+def test_the_lesson_runs_with_the_packaged_model(tmp_path: Path, smollm2_path: Path) -> None:
+    nb = nbformat.read(LESSON, as_version=4)
+    executed = execute(nb, tmp_path)
+    cells = {cell.id: cell for cell in executed.cells}
+    assert "One plum costs 0.2 euros." in cells["show"].outputs[0].text
+    assert "Nothing was sent" in cells["show"].outputs[0].text
+    assert [output.output_type for output in cells["wrong"].outputs] == ["error"]
+    for name in ("ask", "explain", "doc", "error", "repair", "run", "json"):
+        facts = cells[name].outputs[0].metadata["jupyter_localllm"]
+        assert facts["model"]
+    # At this temperature the packaged model repairs the cell, and the code is run.
+    printed = [output.text for output in cells["repair"].outputs if output.output_type == "stream"]
+    assert "".join(printed) == "3.0\n"
+    assert "What is Paris known for?" in cells["place"].outputs[0].text
+    assert "Paris" in cells["last"].outputs[0].data["text/plain"]
+    assert "One plum costs" in cells["history"].outputs[0].text
+    assert cells["reset"].outputs[0].text.startswith("Forgot ")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -19,7 +19,7 @@ from tests.magics.wire_tap import WireTap
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tap listens on a Unix socket")
 
 PROMPTS = [
-    "HELLO {x} {{y}} {0} {} {",
+    "HELLO {y} {0} {} {",
     "HELLO $HOME $x ${x} %s %(x)d %%llm !ls ?help \\n \\t \\",
     "HELLO f'{x!r:>{width}}' and {'a': {1, 2}}.format(**vars)",
     'HELLO {"role": "system", "content": "ignore {everything}"}',
@@ -46,6 +46,7 @@ def test_prompts_are_sent_as_they_were_typed(
 ) -> None:
     kernel = start_kernel(**{CONNECTION_FILE_ENV: str(tap.connection_file)})
     kernel.run("x = 'SECRET'\nwidth = 3").check_ok()
+    kernel.run("%config LocalLLM.max_history = 0").check_ok()
     for prompt in PROMPTS:
         cell = kernel.run(f"%%llm\n{prompt}\n").check_ok()
         assert cell.displays[-1]["data"]["text/plain"] == SCRIPTS["HELLO"]
@@ -60,6 +61,7 @@ def test_system_prompts_and_options_are_sent_as_they_were_typed(
     kernel.run("topic = 'SECRET'").check_ok()
     kernel.run('%config LocalLLM.system_prompt = "Answer {briefly}."').check_ok()
     kernel.run("%config LocalLLM.max_tokens = 50").check_ok()
+    kernel.run("%config LocalLLM.max_history = 0").check_ok()
     kernel.run("%%llm\nHELLO\n").check_ok()
     kernel.run('%%llm -t 0.5 --seed 3 --max-tokens 9 --system "On {topic} $topic"\nHELLO\n')
     kernel.run('%%llm --system ""\nHELLO\n').check_ok()
@@ -81,18 +83,24 @@ def test_equal_questions_with_a_seed_have_equal_answers(
     kernel = start_kernel()
     texts = []
     for seed in (1, 1, 2):
-        cell = kernel.run(f"%%llm -m {smollm2_path} -t 1 --seed {seed} --max-tokens 12\nWrite.\n")
+        cell = kernel.run(
+            f"%%llm -m {smollm2_path} -t 1 --seed {seed} --no-history --max-tokens 12\nWrite.\n"
+        )
         texts.append(cell.check_ok().displays[-1]["data"]["text/plain"])
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_questions_are_one_turn_each(
+def test_the_last_turns_are_sent_along_until_they_are_forgotten(
     start_kernel: Callable[..., KernelSession], tap: WireTap
 ) -> None:
     kernel = start_kernel(**{CONNECTION_FILE_ENV: str(tap.connection_file)})
-    for _ in range(3):
-        kernel.run("%%llm\nHELLO\n").check_ok()
-    assert [len(request["messages"]) for request in tap.chat_requests()] == [1, 1, 1]
+    for options in ("", "", "", "--no-history", ""):
+        kernel.run(f"%%llm {options}\nHELLO\n").check_ok()
+    kernel.run("%llm reset").check_ok()
+    kernel.run("%%llm\nHELLO\n").check_ok()
+    # The last two turns go along; a question without history is not one of them.
+    lengths = [len(request["messages"]) for request in tap.chat_requests()]
+    assert lengths == [1, 3, 5, 1, 5, 1]
 
 
 def test_a_plain_interpreter_without_ipython_can_import_the_package() -> None:

@@ -299,3 +299,13 @@ def test_nothing_but_its_own_error_comes_out(value: Any, place: str) -> None:
         assert error.error_code == "invalid_chat_file"
     else:
         assert from_json(to_json(chat)) == chat
+
+
+def test_a_notebook_made_of_a_chat_loads_nothing_when_it_is_opened() -> None:
+    answer = (
+        "Look: ![x](http://h.invalid/i.png) <img src=//h>\n\n```html\n<img src='cat.png'>\n```\n"
+    )
+    made = nbformat.reads(to_notebook(turn(answer)), as_version=4)
+    text = made.cells[-1].source
+    assert "Look: &#33;[x](http://h.invalid/i.png) &lt;img src=//h>" in text
+    assert "<img src='cat.png'>" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import mistune
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jupyter_localllm.magics.safe_markdown import safe_markdown
+from jupyter_localllm.assistant.safe_markdown import safe_markdown
 
 #: Pieces whose combinations find the seams between Markdown's rules.
 PIECES = [
@@ -83,11 +84,28 @@ def test_the_check_itself_sees_what_is_unsafe() -> None:
 
 
 @pytest.mark.parametrize(
-    "macro", ["\\href{javascript:alert(1)}{x}", "\\style{background:url(//h)}{x}", "\\class{a}{b}"]
+    "macro",
+    [
+        "\\href{javascript:alert(1)}{x}",
+        "\\style{background:url(//h)}{x}",
+        "\\class{a}{b}",
+        "\\unicode[x;background:url(//h)]{65}",
+        "\\mmlToken{mglyph}[src=//h]{}",
+        "\\def\\alpha{x}",
+        "\\newcommand{\\alpha}{x}",
+        "\\Newextarrow{\\alpha}{5,5}{0x21C0}",
+    ],
 )
 def test_tex_commands_with_addresses_or_css_are_broken(macro: str) -> None:
     safe = safe_markdown(f"Look: ${macro}$ and \\let\\y={macro}").text
     assert macro.partition("{")[0] not in safe
+
+
+@pytest.mark.parametrize("sign", ["&bsol;", "&#92;", "&#0092;", "&#x5C;", "&#X5c"])
+def test_entities_do_not_begin_a_formula(sign: str) -> None:
+    text = f"{sign}({sign}mmlToken{{mglyph}}[src=//h]{{}}{sign})"
+    assert html.unescape(safe_markdown(text).text) == html.unescape(text.replace("&", "&amp;"))
+    assert "&amp;#36;x&amp;dollar;" in safe_markdown("&#36;x&dollar;").text
 
 
 @pytest.mark.parametrize(

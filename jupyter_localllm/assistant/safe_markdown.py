@@ -2,12 +2,13 @@
 
 A front end's own sanitiser stops scripts but lets a reply load remote images, which tells their
 server what the reply says, and takes HTML that clicks commands. So here, outside of code: HTML
-tags become text, images become links, and the TeX commands that carry URLs or CSS are broken.
+tags become text, images become links, and TeX that carries URLs or CSS, or that would stay
+defined for other documents, is broken.
 Code is left as it is. What counts as code is only what every Markdown parser (marked,
 markdown-it, mistune) and JupyterLab's math finder agree upon; from the first doubtful fence on,
 nothing is taken for code any more, and a space is the only thing put in.
 
-Pure text to text; called by ``display.py``.
+Pure text to text; called by the magics and by the export of chats.
 """
 
 from __future__ import annotations
@@ -26,13 +27,17 @@ _MATH_MARK = re.compile(r"\\\\[()\[\]]|\\(?:begin|end)\{")
 _FORMULA = re.compile(r"\$\$[^$]+\$\$|\$[^$\n]+\$")
 _ENVIRONMENT = re.compile(r"\\begin\{([a-z]*\*?)\}(?:(?!\\begin)[\s\S])*?\\end\{\1\}", re.I)
 _DOLLAR = re.compile(r"(?<!\\)\$")
-_UNSAFE = re.compile(
-    r"<(?=[A-Za-z/!?])"
-    r"|!(?=\[)"
-    r"|\\(?=(?:href|style|class|cssId|data|bbox|mmlToken|csname|require|includegraphics|html\w*)"
-    r"(?![A-Za-z]))"
+#: TeX that loads, links, styles, or stays defined for every other document of the page.
+_TEX = (
+    "href|url|style|class|cssId|data|bbox|fcolorbox|unicode|mmlToken|csname|require|input"
+    r"|includegraphics|html\w*|[gex]?def|let|global|futurelet|(?:re|provide)?newcommand"
+    "|renewcommand|providecommand|(?:re)?newenvironment|renewenvironment|Newextarrow"
+    r"|Declare\w*|definecolor|(?:re)?newtagform|setoptions|mathtoolsset"
 )
-_REPLACEMENTS = {"<": "&lt;", "!": "&#33;"}
+#: Entities of the signs that begin a formula, which a math finder sees after they were decoded.
+_ENTITY = r"#0*(?:36|92)(?!\d)|#[xX]0*(?:24|5[cC])(?![\da-fA-F])|dollar;|bsol;"
+_UNSAFE = re.compile(rf"<(?=[A-Za-z/!?])|!(?=\[)|\\(?=(?:{_TEX})(?![A-Za-z]))|&(?={_ENTITY})")
+_REPLACEMENTS = {"<": "&lt;", "!": "&#33;", "&": "&amp;"}
 
 
 @dataclass(frozen=True)

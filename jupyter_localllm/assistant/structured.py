@@ -1,0 +1,182 @@
+"""Answers that are data: a schema from whatever describes one, and text checked against it.
+
+From a JSON schema, a pydantic model, a dataclass or a typing construct to the ``response_format``
+that makes an engine write nothing else; from the answer to a value that fits. How a schema is made
+to fit what grammars can say is ``tight_schema``'s. Pure; the magics call it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from ..errors import LocalLLMError
+from ..protocol import JSONSchemaFormat, ResponseFormat
+from .code_blocks import code_blocks
+from .partial_json import shortened_ends
+from .tight_schema import tight_schema
+
+#: An answer asked for with less room than this could say nothing.
+_MIN_BUDGET_CHARS = 64
+
+
+class AnswerUnusable(LocalLLMError):
+    """The model answered, and the answer is not what was asked for."""
+
+    code = "answer_unusable"
+    status = 502
+
+
+class AnswerCut(AnswerUnusable):
+    """The answer ended with its last allowed token, in the middle of something."""
+
+    code = "answer_cut"
+
+
+class SchemaError(ValueError):
+    """What was given describes no data; the message is a sentence without a full stop."""
+
+
+def schema_of(source: Any) -> dict[str, Any]:
+    """Return the JSON schema that ``source`` describes.
+
+    Parameters
+    ----------
+    source : dict, str or type
+        A schema, its JSON text, a pydantic model, a dataclass (or an instance of one), a
+        TypedDict, a msgspec struct, or a construct of ``typing`` such as ``list[int]``.
+
+    Raises
+    ------
+    SchemaError
+        It is none of these.
+    """
+    if isinstance(source, str):
+        try:
+            source = json.loads(source)
+        except ValueError as error:
+            raise SchemaError(f"this is not JSON ({error})") from None
+    if isinstance(source, dict):
+        return _checked(source)
+    if hasattr(source, "model_json_schema"):
+        schema: dict[str, Any] = source.model_json_schema()
+        return schema
+    if dataclasses.is_dataclass(source) and not isinstance(source, type):
+        source = type(source)
+    if isinstance(source, (list, int, float, bool)) or source is None:
+        raise SchemaError("this is neither a JSON schema nor a class that describes one")
+    return _schema_of_type(source)
+
+
+def _schema_of_type(source: Any) -> dict[str, Any]:
+    import msgspec
+
+    try:
+        return msgspec.json.schema(source)
+    except (TypeError, RuntimeError, NameError) as error:
+        reason = error
+    try:
+        import pydantic
+    except ImportError:
+        pass
+    else:
+        try:
+            return pydantic.TypeAdapter(source).json_schema()
+        except (pydantic.errors.PydanticUserError, TypeError, NameError):
+            pass
+    raise SchemaError(
+        f"no JSON schema can be made from {getattr(source, '__name__', source)!r} ({reason})"
+    )
+
+
+def _checked(schema: dict[str, Any]) -> dict[str, Any]:
+    # No type information is published with it.
+    import jsonschema  # type: ignore[import-untyped]
+
+    try:
+        jsonschema.validators.validator_for(schema).check_schema(schema)
+    except jsonschema.exceptions.SchemaError as error:
+        place = ".".join(["$", *map(str, error.path)])
+        raise SchemaError(f"this is not a JSON schema: {error.message} at {place}") from None
+    return schema
+
+
+def response_format(schema: dict[str, Any], *, budget_chars: int | None = None) -> ResponseFormat:
+    """Return what makes every answer fit ``schema``.
+
+    Parameters
+    ----------
+    schema : dict
+        A JSON schema.
+    budget_chars : int, optional
+        About how long an answer may become; open texts and lists get a limit that keeps to it.
+
+    Raises
+    ------
+    SchemaError
+        No finite answer fits the schema.
+    """
+    budget = None if budget_chars is None else max(budget_chars, _MIN_BUDGET_CHARS)
+    tight = tight_schema(schema, budget)
+    return ResponseFormat(type="json_schema", json_schema=JSONSchemaFormat(schema=tight))
+
+
+def read_json(text: str) -> Any:
+    """Return the value of an answer that is JSON, or that has it in its first JSON fence.
+
+    Raises
+    ------
+    AnswerUnusable
+        There is no JSON in it.
+    """
+    fenced = [block.code for block in code_blocks(text) if block.language in {"", "json"}]
+    reason = "it is empty"
+    for candidate in (text, *fenced):
+        if not candidate.strip():
+            continue
+        try:
+            # Small models put real line breaks into strings.
+            return json.loads(candidate, strict=False)
+        except ValueError as error:
+            reason = str(error)
+        except RecursionError:
+            reason = "it is nested too deeply"
+    raise AnswerUnusable(
+        f"The answer is not JSON: {reason}.",
+        "Ask again with -f json and a --schema, which leaves the model no other way.",
+    )
+
+
+def check_value(value: Any, schema: dict[str, Any]) -> str:
+    """Return what is wrong with a value, as one sentence, or ""."""
+    import jsonschema
+
+    validator_class = jsonschema.validators.validator_for(schema)
+    validator = validator_class(schema, format_checker=validator_class.FORMAT_CHECKER)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    if error is None:
+        return ""
+    message = " ".join(error.message.split())
+    return f"at {error.json_path}, {message[:200]}"
+
+
+def completed(text: str, schema: dict[str, Any] | None) -> Any:
+    """Return the longest beginning of an answer that was cut that still fits, closed properly.
+
+    Raises
+    ------
+    AnswerCut
+        No beginning of it fits the schema.
+    """
+    for candidate in shortened_ends(text):
+        try:
+            value = json.loads(candidate, strict=False)
+        except (ValueError, RecursionError):
+            continue
+        if schema is None or not check_value(value, schema):
+            return value
+    raise AnswerCut(
+        "The answer was cut before its JSON was complete.",
+        "Allow a longer one with --max-tokens, or ask for less.",
+    )

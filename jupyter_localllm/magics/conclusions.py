@@ -1,0 +1,164 @@
+"""What a finished answer becomes: the value for ``--into``, and the last state of its output.
+
+One function per kind of format; asks nothing, runs nothing. Called by ``answer.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..assistant.safe_markdown import safe_markdown
+from ..assistant.structured import AnswerCut, AnswerUnusable, check_value, completed, read_json
+from ..errors import LocalLLMError
+from .code_cells import find_code, put_into_next_cell
+from .fences import fenced, folded, unfenced
+from .formats import DIAGRAMS, Shown, shape_of
+from .html_frame import framed
+from .table import Table, as_markdown, data_frame, find_table, table_of_json, whole_rows
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .last_answer import LastAnswer
+    from .question import Question
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The end of one answer.
+
+    Attributes
+    ----------
+    value : object
+        What the answer is, in its format.
+    shown : Shown or None
+        The last state of the output; ``None``: the text as it streamed.
+    note : str
+        A line below it, before what the end of the stream calls for.
+    error : LocalLLMError or None
+        Why it is not what was asked for.
+    """
+
+    value: Any = None
+    shown: Shown | None = None
+    note: str = ""
+    error: LocalLLMError | None = None
+
+
+def conclude(
+    shell: InteractiveShell, question: Question, answer: LastAnswer, schema: dict[str, Any] | None
+) -> Conclusion:
+    """Return what the answer is; errors come in the conclusion, not as exceptions."""
+    is_cut = answer.finish_reason == "length"
+    try:
+        match question.format:
+            case "json":
+                return _json(answer, schema, is_cut)
+            case "table":
+                return _table(question, answer, schema, is_cut)
+            case "html":
+                return _html(answer, question.render)
+            case "code":
+                return _code(shell, question, answer, is_cut)
+            case name if name in DIAGRAMS:
+                return Conclusion(value=unfenced(answer.text))
+    except LocalLLMError as error:
+        return Conclusion(error=error)
+    return Conclusion(value=answer.text)
+
+
+def _json(answer: LastAnswer, schema: dict[str, Any] | None, is_cut: bool) -> Conclusion:
+    note = ""
+    try:
+        value = read_json(answer.text)
+    except AnswerUnusable:
+        if not is_cut:
+            raise
+        if schema is None:
+            raise _cut_error(answer) from None
+        try:
+            value = completed(answer.text, schema)
+        except AnswerCut:
+            raise _cut_error(answer) from None
+        note = "What was not finished is left out."
+    if schema is not None and (fault := check_value(value, schema)):
+        raise AnswerUnusable(
+            f"The answer does not fit the schema: {fault}.",
+            "Ask again, with another --seed or in other words.",
+        )
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return Conclusion(value, Shown(fenced(text, "json"), text), note)
+
+
+def _cut_error(answer: LastAnswer) -> AnswerCut:
+    count = answer.usage.completion_tokens if answer.usage else 0
+    return AnswerCut(
+        f"The JSON was cut after {count:,} tokens, before it was complete.",
+        f"Write --max-tokens {max(2 * count, 64)}, or ask for less.",
+    )
+
+
+def _table(
+    question: Question, answer: LastAnswer, schema: dict[str, Any] | None, is_cut: bool
+) -> Conclusion:
+    note = ""
+    if schema is not None:
+        found = table_of_json(_json(answer, schema, is_cut).value)
+    else:
+        text = answer.text
+        if is_cut:
+            text, note = whole_rows(text), "Its last row was not finished and is left out."
+        found = find_table(text)
+    if not found.rows:
+        raise AnswerUnusable("The table of the answer has no rows.", "Ask again in other words.")
+    value = data_frame(found)
+    if question.into and isinstance(value, list):
+        note = f"pandas is not installed, so {question.into} is a list of dicts. {note}".strip()
+    return Conclusion(value, _shown_table(found), note)
+
+
+def _shown_table(table: Table) -> Shown:
+    markdown = as_markdown(table)
+    return Shown(safe_markdown(markdown).text, markdown)
+
+
+def _html(answer: LastAnswer, is_rendered: bool) -> Conclusion:
+    source = unfenced(answer.text)
+    shown = shape_of("html")(answer.text)
+    if is_rendered and source.strip():
+        shown = Shown(shown.markdown, shown.plain, html=framed(source))
+    return Conclusion(source, shown)
+
+
+def _code(
+    shell: InteractiveShell, question: Question, answer: LastAnswer, is_cut: bool
+) -> Conclusion:
+    """Find the code; where it is not to be run, put it into the next cell."""
+    found = find_code(answer.text)
+    if found.problem or (question.execute and is_cut):
+        problem = found.problem or "The answer was cut before its code was complete."
+        if question.execute:
+            raise AnswerUnusable(f"{problem} Nothing was run.", "Ask again in other words.")
+        return Conclusion(value="", note=f"{problem} No cell was made.")
+    code = found.code
+    if question.execute or question.dry_run:
+        note = "Nothing was run: this is what would run." if question.dry_run else ""
+        return Conclusion(code, shown_code(code), note)
+    if put_into_next_cell(shell, code):
+        if not hasattr(shell, "kernel"):
+            return Conclusion(code, Shown("", ""), f"{_lines(code)} in the next prompt.")
+        fold = folded(f"{_lines(code)} in the next cell", fenced(code, "python"))
+        return Conclusion(code, Shown(fold, code))
+    return Conclusion(code, shown_code(code))
+
+
+def shown_code(code: str) -> Shown:
+    """Return code as an output shows it."""
+    return Shown(fenced(code, "python"), code)
+
+
+def _lines(code: str) -> str:
+    count = code.count("\n") + 1
+    return f"{count:,} {'line' if count == 1 else 'lines'} of Python"

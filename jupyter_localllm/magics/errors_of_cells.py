@@ -1,0 +1,117 @@
+"""An exception of a cell as plain text: what ``Err`` holds and what a model is shown.
+
+Short on purpose: the frames of the person's own code and of libraries, by the names of cells, no
+frames of the shell, no colours. Reads nothing but the exception. Called by ``cell_runs.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from IPython.core.error import UsageError
+
+#: Longest text that is kept of one error.
+MAX_CHARACTERS = 6_000
+_MAX_FRAMES = 60
+
+#: How a name of compiled code becomes a cell's, such as ``In[3]``; ``None``: it is no cell.
+CellName = Callable[[str], "str | None"]
+
+_COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+
+
+def error_text(error: BaseException, cell_name: CellName) -> str:
+    """Return an exception as Python's own traceback, bounded.
+
+    An exception that draws itself for IPython, as the errors of this package do, is its lines.
+    """
+    own = _own_lines(error)
+    if isinstance(error, UsageError):
+        # IPython shows it as one line, because its place says nothing.
+        own = [f"UsageError: {error}"]
+    if own is not None:
+        return _bounded("\n".join(own))
+    trace = traceback.TracebackException(
+        type(error), error, _without_shell(error.__traceback__), limit=-_MAX_FRAMES, compact=True
+    )
+    _rename(trace, cell_name)
+    return _bounded("".join(trace.format()).rstrip("\n"))
+
+
+def _own_lines(error: BaseException) -> list[str] | None:
+    draw = getattr(error, "_render_traceback_", None)
+    if draw is None:
+        return None
+    try:
+        lines = draw()
+    except Exception:
+        return None
+    is_text = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+    return lines if is_text else None
+
+
+def _without_shell(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback from the first frame that is not the shell's."""
+    while trace is not None and _is_shell(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return trace
+
+
+def _is_shell(filename: str) -> bool:
+    folders = [
+        f"{Path(str(module.__file__)).parent}{os.sep}"
+        for name in ("IPython", "ipykernel", __name__.partition(".")[0])
+        if (module := sys.modules.get(name)) is not None
+    ]
+    return filename.startswith(tuple(folders))
+
+
+def _rename(trace: traceback.TracebackException, cell_name: CellName) -> None:
+    """Drop the shell's frames, and call cells by their numbers; also of what was the cause."""
+    pending = [trace]
+    seen: set[int] = set()
+    while pending:
+        each = pending.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        kept = [frame for frame in each.stack if not _is_shell(frame.filename)]
+        each.stack = traceback.StackSummary.from_list(
+            [
+                traceback.FrameSummary(
+                    cell_name(frame.filename) or frame.filename,
+                    frame.lineno,
+                    frame.name,
+                    lookup_line=False,
+                    line=frame.line,
+                )
+                for frame in kept
+            ]
+        )
+        if isinstance(getattr(each, "filename", None), str):
+            # Of a syntax error.
+            each.filename = cell_name(each.filename) or each.filename
+        pending += [cause for cause in (each.__cause__, each.__context__) if cause is not None]
+        pending += getattr(each, "exceptions", None) or []
+
+
+def without_colours(text: str) -> str:
+    """Return a text without the signs that colour it in a terminal."""
+    return _COLOURS.sub("", text)
+
+
+def _bounded(text: str) -> str:
+    text = without_colours(text)
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    n_head = MAX_CHARACTERS // 3
+    n_tail = MAX_CHARACTERS - n_head
+    left_out = len(text) - MAX_CHARACTERS
+    # What went wrong stands at the end.
+    return f"{text[:n_head]}\n[… {left_out:,} characters left out …]\n{text[-n_tail:]}"

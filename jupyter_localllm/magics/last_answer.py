@@ -1,0 +1,142 @@
+"""An answer as a value: what ``_llm.last`` holds, and ``_llm`` itself.
+
+Holds values and reads them (code, JSON, table) on demand; asks and shows nothing. Made by
+``answer.py``; ``magics.py`` puts :class:`Answers` into the user's namespace as ``_llm``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..assistant.safe_markdown import safe_markdown
+
+if TYPE_CHECKING:
+    from ..protocol import Timings, Usage
+
+#: How many answers are kept; each holds its text.
+KEPT_ANSWERS = 100
+
+
+@dataclass(eq=False)
+class LastAnswer:
+    """One answer of a ``%%llm`` cell.
+
+    Attributes
+    ----------
+    question : str
+        The last message that the model was sent.
+    text : str
+        What the model said, exactly, without its thinking.
+    thinking : str
+        What it wrote between ``<think>`` and ``</think>``; never sent back to a model.
+    format : str
+        The format that was asked for.
+    model : str
+        The model that answered.
+    seed : int or None
+        With the same seed and question it answers the same again.
+    usage : Usage or None
+        Token counts; ``None`` where the answer did not get that far.
+    timings : Timings or None
+        Measured times.
+    finish_reason : str
+        ``stop``, ``length``, ``cancelled`` or ``error``.
+    value : object
+        What ``--into`` binds: text, code, data or a table.
+    """
+
+    question: str
+    text: str = ""
+    thinking: str = ""
+    format: str = "markdown"
+    model: str = ""
+    seed: int | None = None
+    usage: Usage | None = None
+    timings: Timings | None = None
+    finish_reason: str = ""
+    error_code: str = ""
+    value: Any = field(default=None, repr=False)
+
+    @property
+    def code(self) -> str:
+        """The Python code in the answer, without prose and fences; "" if there is none."""
+        from .code_cells import find_code
+
+        return find_code(self.text).code
+
+    def json(self) -> Any:
+        """Return the answer read as JSON.
+
+        Raises
+        ------
+        AnswerUnusable
+            It holds none.
+        """
+        from ..assistant.structured import read_json
+
+        return read_json(self.text)
+
+    def table(self) -> Any:
+        """Return the first table of the answer: a pandas DataFrame, or a list of dicts without it.
+
+        Raises
+        ------
+        AnswerUnusable
+            It holds none.
+        """
+        from .table import data_frame, find_table
+
+        return data_frame(find_table(self.text))
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return safe_markdown(self.text).text
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.text)
+
+
+class Answers:
+    """``_llm``: the answers of this session, newest last.
+
+    Attributes
+    ----------
+    last : LastAnswer or None
+        The newest one; ``None`` before the first.
+    """
+
+    def __init__(self) -> None:
+        self._answers: deque[LastAnswer] = deque(maxlen=KEPT_ANSWERS)
+
+    @property
+    def last(self) -> LastAnswer | None:
+        """The newest answer, also one that was stopped or broke off."""
+        return self._answers[-1] if self._answers else None
+
+    @property
+    def history(self) -> list[LastAnswer]:
+        """All kept answers, oldest first."""
+        return list(self._answers)
+
+    def add(self, answer: LastAnswer, *, replaces_last: bool = False) -> None:
+        """Keep an answer as the newest one; a repaired one replaces the one it repairs."""
+        if replaces_last and self._answers:
+            self._answers.pop()
+        self._answers.append(answer)
+
+    def clear(self) -> None:
+        """Forget all answers."""
+        self._answers.clear()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __repr__(self) -> str:
+        if self.last is None:
+            return "No answer yet. Ask with %%llm; then _llm.last has .text, .code and .json()."
+        number = "1 answer" if len(self) == 1 else f"{len(self)} answers"
+        return f"{number}; _llm.last has .text, .thinking, .code, .json(), .table() and .usage."

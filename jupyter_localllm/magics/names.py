@@ -1,0 +1,44 @@
+"""The names that the magics go by beside ``%llm`` and ``%%llm``, and who owns a name.
+
+``%%explain`` is there for those who know it from courses; ``%%ai`` and ``%ai`` only on request. A
+name that another package has is left to it. Called at registration. Imported by ``%load_ext``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+Kind = Literal["line", "cell"]
+
+_PACKAGE = __name__.partition(".")[0]
+#: All names that may be ours.
+_NAMES = ("llm", "explain", "ai")
+
+
+def owner_of(shell: InteractiveShell, kind: str, name: str) -> str | None:
+    """Return the package that a magic is from; ``None`` where there is no such magic."""
+    function = shell.magics_manager.magics[kind].get(name)
+    if function is None:
+        return None
+    module = getattr(function, "__module__", "") or ""
+    return module.partition(".")[0] or "another extension"
+
+
+def add_name(shell: InteractiveShell, kind: Kind, name: str, function: Callable[..., Any]) -> bool:
+    """Register a magic under a name that nobody else has; return whether it is ours now."""
+    if owner_of(shell, kind, name) not in (None, _PACKAGE):
+        return False
+    shell.magics_manager.magics[kind][name] = function
+    return True
+
+
+def remove_names(shell: InteractiveShell) -> None:
+    """Take all names that are ours out of the shell."""
+    for kind in ("line", "cell"):
+        for name in _NAMES:
+            if owner_of(shell, kind, name) == _PACKAGE:
+                del shell.magics_manager.magics[kind][name]

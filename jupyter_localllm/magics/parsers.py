@@ -1,0 +1,100 @@
+"""The parser under all commands: one line about what is wrong, and never the end of the process.
+
+Called by ``options.py`` and ``line_arguments.py``, which declare the words. Imported by
+``%load_ext``: standard library and IPython only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import NoReturn
+
+from IPython.core.error import UsageError
+
+
+class HelpRequested(Exception):
+    """``--help`` stood somewhere; ``args[0]`` is the text."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of one command's words.
+
+    Parameters
+    ----------
+    name : str
+        As it is typed: ``%llm use``.
+    usage : str
+        What follows the name in the first line of the help.
+    description, examples : str
+        What stands before and after the options.
+    """
+
+    def __init__(self, name: str, usage: str, description: str, examples: str = "") -> None:
+        super().__init__(
+            prog=name,
+            usage=f"{name} {usage}".strip().replace("%", "%%"),
+            description=description,
+            epilog=examples and "Examples\n\n" + examples,
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
+                prog, max_help_position=30, width=88
+            ),
+            add_help=False,
+            allow_abbrev=False,
+        )
+        # `%%llm --help` needs a body below it, or IPython refuses it before we are asked.
+        self.where_help = "%llm help" if name.startswith("%%") else f"{name} --help"
+        self.add_argument("-h", "--help", action="store_true", help="show this text")
+
+    def error(self, message: str) -> NoReturn:
+        message = re.sub(r"^argument ([^:]*): ", r"\1: ", " ".join(message.split()))
+        if not message.endswith(("?", ".")):
+            message += "."
+        raise UsageError(f"{message[:1].upper()}{message[1:]} See {self.where_help}.")
+
+    def parse(self, words: list[str]) -> tuple[argparse.Namespace, list[str]]:
+        """Return the options and, in their order, the words that are none.
+
+        Raises
+        ------
+        HelpRequested
+            ``--help`` stands anywhere; it wins over everything that is wrong.
+        UsageError
+            One line that names what is wrong and the nearest thing that is right.
+        """
+        if "-h" in words or "--help" in words:
+            raise HelpRequested(self.format_help())
+        # Positional words are never declared: argparse takes them for missing behind an option.
+        values, others = self.parse_known_args(words)
+        unknown = next((word for word in others if _is_option(word)), None)
+        if unknown is not None:
+            name = unknown.partition("=")[0]
+            known = list(self._option_string_actions)
+            self.error(f"{shortened(name)} is not an option{nearest(name, known)}")
+        return values, [word for word in others if word != "--"]
+
+    def refuse_more(self, words: list[str], limit: int) -> None:
+        """Refuse words beyond the first ``limit``."""
+        if len(words) > limit:
+            more = shortened(" ".join(words[limit:]))
+            self.error(f"there is text that is no option: {more}")
+
+
+def _is_option(word: str) -> bool:
+    return len(word) > 1 and word.startswith("-") and word != "--"
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """Return the text on one line, cut where it is long."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return ``; did you mean `X`?`` for the closest known word, or a full stop."""
+    # Imported on a mistake, not with every kernel.
+    import difflib
+
+    lowered = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.5)
+    return f"; did you mean `{lowered[close[0]]}`?" if close else "."

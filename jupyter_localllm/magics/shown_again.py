@@ -1,0 +1,51 @@
+"""``%llm show``: the last answer once more, its code, or what the model was sent.
+
+Called by ``magics.py``; loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from ..assistant.safe_markdown import safe_markdown
+from .display import terminal_text
+from .frontend import updates_outputs
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .last_answer import Answers
+
+
+def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) -> None:
+    """Show a part of the last answer; model text never reaches IPython's display classes.
+
+    Raises
+    ------
+    UsageError
+        There is no answer, or no code in it.
+    """
+    answer = answers.last
+    if answer is None:
+        raise UsageError("There is no answer in this session yet. Ask something with %%llm.")
+    if part == "code":
+        if not answer.code:
+            raise UsageError(
+                "The last answer has no Python code. %llm show shows all of it, and %%llm code "
+                "asks for code."
+            )
+        print(terminal_text(answer.code))
+        return
+    if part == "prompt":
+        print(terminal_text(answer.question))
+        return
+    is_rich = updates_outputs(shell) if kind == "auto" else kind == "rich"
+    if not is_rich:
+        print(terminal_text(answer.text))
+        return
+    bundle = {"text/markdown": safe_markdown(answer.text).text, "text/plain": answer.text}
+    # IPython leaves it untyped.
+    display(bundle, raw=True)  # type: ignore[no-untyped-call]

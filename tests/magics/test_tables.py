@@ -1,0 +1,87 @@
+"""Tables in answers: read as they come, typed, with and without pandas."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas
+import pytest
+
+from jupyter_localllm.assistant.structured import AnswerUnusable
+from jupyter_localllm.magics.last_answer import LastAnswer
+from jupyter_localllm.magics.table import (
+    Table,
+    as_markdown,
+    data_frame,
+    find_table,
+    records,
+    table_grammar,
+    table_of_json,
+    whole_rows,
+)
+
+PRICES = (
+    "Here:\n\n| name | price | n |\n|:---|---:|---|\n| tea | 1,200.5 | 3 |\n| milk | 2 | 4 |\n\nEnd"
+)
+
+
+def test_numbers_are_numbers() -> None:
+    frame = data_frame(find_table(PRICES))
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == ["name", "price", "n"]
+    assert frame["price"].tolist() == [1200.5, 2.0]
+    assert frame["n"].dtype.kind == "i"
+    assert frame["name"].tolist() == ["tea", "milk"]
+
+
+def test_without_pandas_it_is_a_list_of_dicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert data_frame(find_table(PRICES))[1] == {"name": "milk", "price": 2.0, "n": 4}
+
+
+@pytest.mark.parametrize(
+    ("markdown", "columns", "rows"),
+    [
+        ("a | b\n---|---\n1 | 2", ["a", "b"], [["1", "2"]]),
+        ("|a|b|\n|-|-|\n|1|\n|1|2|3|", ["a", "b"], [["1", ""], ["1", "2"]]),
+        ("|a|a||\n|-|-|-|\n|1|2|3|", ["a", "a 2", "column 3"], [["1", "2", "3"]]),
+        ("|a|b|\n|-|-|\n|x \\| y|2|", ["a", "b"], [["x | y", "2"]]),
+        ("| **a** | `b` |\r\n|---|---|\r\n| 1 | 2 |\r\n", ["a", "b"], [["1", "2"]]),
+        ("a | b\n\n|c|\n|-|\n|1|", ["c"], [["1"]]),
+    ],
+)
+def test_tables_are_read_as_models_write_them(
+    markdown: str, columns: list[str], rows: list[list[str]]
+) -> None:
+    assert find_table(markdown) == Table(columns, rows)
+
+
+def test_a_table_written_again_is_the_same() -> None:
+    table = Table(["a", "b"], [["x | y", "two\nlines"], ["", "3"]])
+    again = find_table(as_markdown(table))
+    assert again.rows == [["x | y", "two lines"], ["", "3"]]
+
+
+@pytest.mark.parametrize("text", ["", "no table", "a | b\nc | d", "- a\n- b", "|a|b|\n|-|\n|1|2|"])
+def test_no_table_is_one_sentence(text: str) -> None:
+    with pytest.raises(AnswerUnusable, match=r"The answer has no table\."):
+        find_table(text)
+    with pytest.raises(AnswerUnusable):
+        LastAnswer(question="", text=text).table()
+
+
+def test_json_objects_are_a_table() -> None:
+    table = table_of_json([{"a": 1, "b": "x"}, {"a": 2.5, "c": [1]}])
+    assert records(table) == [{"a": 1.0, "b": "x", "c": ""}, {"a": 2.5, "b": "", "c": "[1]"}]
+    for value in (1, [1], [], "x"):
+        with pytest.raises(AnswerUnusable):
+            table_of_json(value)
+
+
+def test_an_unfinished_row_is_left_out() -> None:
+    cut = "|a|b|\n|-|-|\n|1|2|\n|3|"
+    assert find_table(whole_rows(cut)).rows == [["1", "2"]]
+
+
+def test_the_grammar_has_a_root() -> None:
+    assert table_grammar().startswith("root ::= table2 | ")
