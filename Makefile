@@ -65,11 +65,13 @@ test: env-test browser lint
 soak: env-test
 	$(VENV)/bin/python -m pytest -m soak $(TEST_ARGS)
 
-bench: env
+bench: env-test browser
 	@[ -e $(STAMPS)/bench-$(PACKAGE_SUM) ] || { \
 		$(PIP) install --quiet -e ".[bench]" && touch $(STAMPS)/bench-$(PACKAGE_SUM); }
 	$(VENV)/bin/python -m benchmarks.engine
 	$(VENV)/bin/python -m benchmarks.overhead
+	$(VENV)/bin/python -m benchmarks.magics
+	$(VENV)/bin/python -m benchmarks.chat
 
 lint: env-test
 	$(VENV)/bin/ruff check .

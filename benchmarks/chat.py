@@ -26,7 +26,7 @@ from tests.ui.conftest import FLAGS, find_chromium
 from tests.ui.lab_process import FRONT_END, TOKEN, LabProcess
 
 from .paced_server import MODEL, N_TOKENS, lesson_tokens
-from .page_trace import TYPING_PROBE, Tracing
+from .page_trace import TYPING_PROBE, start_tracing, stop_tracing
 from .servers import free_port
 
 TOKENS_PER_S = 100
@@ -67,8 +67,10 @@ def paced_server() -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        yield port
-        process.terminate()
+        try:
+            yield port
+        finally:
+            process.terminate()
 
 
 @contextlib.contextmanager
@@ -77,7 +79,7 @@ def running_lab(port: int) -> Iterator[LabProcess]:
     backends = {"stand-in": {"base_url": f"http://127.0.0.1:{port}/v1", "models": [MODEL]}}
     options = [
         f"--LocalLLMExtension.backends={backends!r}",
-        f"--LocalLLMExtension.model={MODEL}",
+        f"--LocalLLMExtension.model=stand-in/{MODEL}",
     ]
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
@@ -99,7 +101,6 @@ def measure_streaming(browser: Browser, lab: LabProcess) -> dict[str, float]:
     """Stream one long answer twice: once traced, once with somebody typing."""
     page = open_lab(browser, lab)
     page.evaluate(OPEN)
-    tracing = Tracing(page)
     seen: dict[str, float] = {}
     for is_typing in (False, True):
         page.locator(INPUT).fill("Explain sums and loops.")
@@ -110,7 +111,7 @@ def measure_streaming(browser: Browser, lab: LabProcess) -> dict[str, float]:
             page.evaluate(TYPING_PROBE, INPUT)
             page.locator(INPUT).focus()
         else:
-            tracing.start()
+            start_tracing(browser, page)
         while answer.get_attribute("data-state") == "writing":
             if is_typing:
                 page.keyboard.press("a")
@@ -120,7 +121,7 @@ def measure_streaming(browser: Browser, lab: LabProcess) -> dict[str, float]:
             seen["input to frame, median"] = statistics.median(delays)
             seen["input to frame, 95th percentile"] = percentile(delays, 0.95)
         else:
-            main = tracing.stop(page)
+            main = stop_tracing(browser)
             seen["frames"] = len(main.frame_ms)
             seen["work per frame, median"] = statistics.median(main.frame_ms)
             seen["work per frame, 95th percentile"] = percentile(main.frame_ms, 0.95)

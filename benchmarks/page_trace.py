@@ -11,9 +11,14 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import Browser, Page
 
-_CATEGORIES = "toplevel,devtools.timeline,disabled-by-default-devtools.timeline,__metadata"
+_CATEGORIES = [
+    "__metadata",
+    "devtools.timeline",
+    "disabled-by-default-devtools.timeline",
+    "toplevel",
+]
 #: Frames further apart than this had nothing to paint between them.
 _LONGEST_FRAME_MS = 200.0
 
@@ -39,34 +44,14 @@ class MainThread:
     task_ms: list[float]
 
 
-class Tracing:
-    """Traces one page from ``start`` to ``stop``."""
+def start_tracing(browser: Browser, page: Page) -> None:
+    """Begin to trace a page."""
+    browser.start_tracing(page=page, categories=_CATEGORIES)
 
-    def __init__(self, page: Page) -> None:
-        self._session: CDPSession = page.context.new_cdp_session(page)
 
-    def start(self) -> None:
-        """Begin."""
-        self._session.send(
-            "Tracing.start", {"categories": _CATEGORIES, "transferMode": "ReturnAsStream"}
-        )
-
-    def stop(self, page: Page) -> MainThread:
-        """End, and return what the main thread of the page did."""
-        done: list[dict[str, Any]] = []
-        self._session.once("Tracing.tracingComplete", done.append)
-        self._session.send("Tracing.end")
-        while not done:
-            page.wait_for_timeout(50)
-        handle = done[0]["stream"]
-        parts: list[str] = []
-        while True:
-            chunk = self._session.send("IO.read", {"handle": handle, "size": 1 << 20})
-            parts.append(chunk["data"])
-            if chunk["eof"]:
-                break
-        self._session.send("IO.close", {"handle": handle})
-        return read_trace(json.loads("".join(parts))["traceEvents"])
+def stop_tracing(browser: Browser) -> MainThread:
+    """End, and return what the main thread of the page did."""
+    return read_trace(json.loads(browser.stop_tracing())["traceEvents"])
 
 
 def read_trace(events: list[dict[str, Any]]) -> MainThread:
@@ -82,7 +67,7 @@ def read_trace(events: list[dict[str, Any]]) -> MainThread:
         thread = (event.get("pid", 0), event.get("tid", 0))
         if thread not in main_threads:
             continue
-        if event["name"] == "BeginMainThreadFrame":
+        if event["name"] == "Commit":
             frames.setdefault(thread, []).append(event["ts"] / 1e3)
         elif event["name"] == "ThreadControllerImpl::RunTask" and event["ph"] == "X":
             tasks.setdefault(thread, []).append((event["ts"] / 1e3, event.get("dur", 0) / 1e3))

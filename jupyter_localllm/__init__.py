@@ -37,3 +37,12 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from .magics import unregister
 
     unregister(shell)
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``chat_widget``, a chat for a cell, only where somebody asks for it."""
+    if name == "chat_widget":
+        from .magics.chat_widget import chat_widget
+
+        return chat_widget
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

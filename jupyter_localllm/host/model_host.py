@@ -33,7 +33,7 @@ from ..protocol import (
     TokenizeRequest,
     WorkerStatus,
 )
-from .backends import OutsideBackends
+from .backends import OutsideBackends, OutsideModel
 from .config import HostConfig
 from .connection_file import (
     ConnectionInfo,
@@ -154,7 +154,7 @@ class ModelHost:
         LocalLLMError
             The one terminal event of a request that failed.
         """
-        outside = self._backends.find(request.model)
+        outside = self._outside(request.model)
         if outside is not None:
             async with contextlib.aclosing(outside.stream(request)) as events:
                 async for event in events:
@@ -170,7 +170,7 @@ class ModelHost:
 
     async def embed(self, request: EmbeddingRequest, *, allow_path: bool = False) -> Embeddings:
         """Return one vector per input; queues as an answer does."""
-        outside = self._backends.find(request.model)
+        outside = self._outside(request.model)
         if outside is not None:
             return await outside.embed(request)
         model = await self._served(request.model, allow_path)
@@ -182,7 +182,7 @@ class ModelHost:
 
     async def tokenize(self, request: TokenizeRequest, *, allow_path: bool = False) -> list[int]:
         """Return the token ids of a text."""
-        outside = self._backends.find(request.model)
+        outside = self._outside(request.model)
         if outside is not None:
             return await outside.tokenize(request)
         model = await self._served(request.model, allow_path)
@@ -190,7 +190,7 @@ class ModelHost:
 
     async def detokenize(self, request: DetokenizeRequest, *, allow_path: bool = False) -> str:
         """Return the text of token ids."""
-        outside = self._backends.find(request.model)
+        outside = self._outside(request.model)
         if outside is not None:
             return await outside.detokenize(request)
         model = await self._served(request.model, allow_path)
@@ -203,16 +203,16 @@ class ModelHost:
 
         Also starts one again that was stopped after repeated crashes.
         """
-        outside = self._backends.find(name)
+        outside = self._outside(name)
         if outside is not None:
-            return ModelInfo(name, source="server")
+            return ModelInfo(name or self.config.default_model, source="server")
         model = await self._served(name, allow_path)
         await model.load()
         return model.info()
 
     async def unload(self, name: str, *, allow_path: bool = False) -> None:
         """End a model's worker; answers under way end with the error ``model_unloaded``."""
-        if self._backends.find(name) is None:
+        if self._outside(name) is None:
             model = await self._served(name, allow_path)
             await model.unload()
 
@@ -222,13 +222,17 @@ class ModelHost:
         return HostStatus(
             PROTOCOL_VERSION,
             __version__,
-            models=[*await self._local_models(), *self._backends.named_models()],
+            models=[*await self._local_models(), *self._named_models()],
             workers=[s for s in await asyncio.gather(*map(_worker_status, served)) if s],
             running=sum(model.queue.n_running for model in served),
             waiting=sum(model.queue.n_waiting for model in served),
         )
 
     # --- which models there are -----------------------------------------------------------
+
+    def _outside(self, name: str) -> OutsideModel | None:
+        """Return the outside server's model of this name, which may be the default, too."""
+        return self._backends.find(name or self.config.default_model)
 
     async def _served(self, name: str, allow_path: bool) -> ServedModel:
         if self._is_stopped:
@@ -250,6 +254,13 @@ class ModelHost:
             found = self._models[entry.path] = ServedModel(entry, self.config, self._launcher)
         self._by_name[name, allow_path] = found
         return found
+
+    def _named_models(self) -> list[ModelInfo]:
+        infos = self._backends.named_models()
+        for info in infos:
+            default = self.config.default_model
+            info.is_default = bool(default) and default in (info.id, info.id.partition("/")[2])
+        return infos
 
     async def _local_models(self) -> list[ModelInfo]:
         entries, default = await asyncio.to_thread(self._entries)

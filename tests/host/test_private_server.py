@@ -303,6 +303,11 @@ def test_outside_server_is_asked_in_plain_terms(scripted_model: Path) -> None:
             with pytest.raises(errors.ModelNotFound):
                 await collect(host.stream(chat("x", model="class/other")))
             assert "their-key" not in repr(host.config)
+            # It may be the default, too.
+            async with running_host("class/big", backends={"class": there}) as host:
+                assert text_of(await collect(host.stream(chat("x")))) == "outside"
+                listed = (await host.status()).models
+                assert [model.id for model in listed if model.is_default] == ["class/big"]
 
     run(main())
 

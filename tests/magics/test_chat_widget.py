@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
+import jupyter_localllm
 from jupyter_localllm.magics.chat_widget import OutputDisplay, chat_widget
 from jupyter_localllm.protocol import CompletionChunk
 from tests.gguf_builders.scripted import build_scripted
@@ -36,6 +37,12 @@ def wait_for_answer() -> None:
     for thread in threading.enumerate():
         if thread.name == "localllm-chat":
             thread.join(60)
+
+
+def test_it_is_found_where_people_look() -> None:
+    assert jupyter_localllm.chat_widget is chat_widget
+    with pytest.raises(AttributeError):
+        _ = jupyter_localllm.nothing_of_this_name
 
 
 def test_a_conversation(tmp_path: Path) -> None:
