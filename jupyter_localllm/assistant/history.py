@@ -116,6 +116,12 @@ class ChatHistory:
             mark, touched_ms, now_ms=self._now_ms(), is_shared=self._file.is_shared
         )
 
+    def version(self) -> int:
+        """Return a number that changes when another connection has written into the file."""
+        with self._file.reading() as connection:
+            found: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        return found
+
     # --- chats ------------------------------------------------------------------------------
 
     def list_chats(self, owner: str, query: str = "", limit: int = 500) -> list[ChatSummary]:

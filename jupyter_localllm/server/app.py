@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..host.config import HostConfig
     from ..host.model_host import ModelHost
     from .chat_service import ChatService
+    from .history_watch import HistoryWatch
 
 #: Seconds given to pages to take the last frames of their answers when the server stops.
 _FAREWELL_S = 1.0
@@ -142,6 +143,7 @@ class LocalLLMExtension(ExtensionApp):
         super().__init__(**kwargs)
         self.sockets: set[ChatSocket] = set()
         self._chats: ChatService | None = None
+        self._watch: HistoryWatch | None = None
         self._host: asyncio.Task[ModelHost] | None = None
         self._preloading: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -191,6 +193,8 @@ class LocalLLMExtension(ExtensionApp):
             code="server_stopping",
         )
         await self.streams.close(stopping)
+        if self._watch is not None:
+            await self._watch.close()
         if self._chats is not None:
             await self._chats.close()
         await self._close_sockets()
@@ -226,6 +230,17 @@ class LocalLLMExtension(ExtensionApp):
                 self.context_window,
             )
         return self._chats
+
+    def watch_history(self) -> None:
+        """Tell the pages what other programs write into the history, while there are pages."""
+        if self._watch is None:
+            from .history_watch import HistoryWatch
+
+            def owners() -> set[str]:
+                return {socket.owner_name for socket in self.sockets}
+
+            self._watch = HistoryWatch(self.chats.kept, owners)
+        self._watch.begin()
 
     def _history_path(self) -> Path:
         if self.history_file:

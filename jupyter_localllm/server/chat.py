@@ -70,6 +70,7 @@ class ChatSocket(LocalLLMSocket):
         await super().open(*args, **kwargs)
         self.owner_name = self.owner
         self.extension.sockets.add(self)
+        self.extension.watch_history()
         if not await self._send(HelloFrame(PROTOCOL_VERSION, __version__)):
             return
         self._sender = asyncio.ensure_future(self._send_waiting())

@@ -82,6 +82,15 @@ class KeptChats:
         fault = [] if self._fault is None else [_not_saved(self._fault)]
         return [*self._standing, *self._thread.notices, *fault]
 
+    async def version(self) -> int:
+        """Return a number that changes when another program has written into the file.
+
+        Raises
+        ------
+        HistoryError
+        """
+        return await self._thread.run(lambda history: history.version())
+
     async def list_chats(self, owner: str, query: str) -> list[ChatSummary]:
         """Return the owner's chats, newest first; with ``query``, those that have its words.
 

@@ -239,6 +239,28 @@ describe('two tabs', () => {
   });
 });
 
+describe('a chat that somebody else writes into', () => {
+  it('is read again where it is shown', async () => {
+    const page = openPage();
+    await page.asked('One?');
+    page.server.end();
+    const { chatId } = page.model.state.chat;
+    const other = openPage(page.server);
+    await other.model.openChat(chatId);
+    // Only the summary is told, as of what a magic has kept.
+    other.connection.isDeaf = true;
+    await page.asked('Two?');
+    page.server.end();
+    other.connection.isDeaf = false;
+    assert.equal(other.model.state.messages.length, 2);
+    const { title, createdMs, updatedMs } = page.server.chat(chatId);
+    const summary = { chatId, title, createdMs, updatedMs, nMessages: 4, model: '', snippet: '' };
+    page.server.tell({ type: 'chat', chatId, change: 'changed', summary });
+    await settled();
+    assert.equal(other.model.state.messages.length, 4);
+  });
+});
+
 describe('another chat', () => {
   it('is shown while an answer of the one before goes on', async () => {
     const { server, model, said, asked } = openPage();

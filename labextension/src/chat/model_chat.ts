@@ -44,6 +44,11 @@ export class ShownChat {
     return this._writingId;
   }
 
+  /** How many messages of it are known, on all branches. */
+  get nKnown(): number {
+    return this._records.size;
+  }
+
   get(messageId: string): MessageRecord | undefined {
     return this._records.get(messageId);
   }

@@ -214,6 +214,10 @@ export class History {
       shown.patch({ title: summary.title });
       this._core.touch();
     }
+    if (shown.chat.chatId === summary.chatId && summary.nMessages > shown.nKnown) {
+      // Somebody else wrote into it: a magic, or another server.
+      void this.reload(summary.chatId);
+    }
   }
 
   private _takeAway(chatId: string): void {
