@@ -24,12 +24,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.ui.conftest import FLAGS, find_chromium
 from tests.ui.lab_process import FRONT_END, TOKEN, LabProcess
+from tests.ui.notebook_page import NotebookPage, code, write_notebook
 
 from .paced_server import MODEL, N_TOKENS, lesson_tokens
 from .page_trace import TYPING_PROBE, start_tracing, stop_tracing
 from .servers import free_port
 
 TOKENS_PER_S = 100
+CELL_TOKENS_PER_S, CELL_TOKENS = 20, 1000
 N_MESSAGES = 500
 INPUT = ".jp-LocalLLMChat-input"
 ANSWER = '.jp-LocalLLMChat-message[data-role="assistant"]'
@@ -60,10 +62,11 @@ def percentile(values: list[float], part: float) -> float:
 
 
 @contextlib.contextmanager
-def paced_server() -> Iterator[int]:
+def paced_server(tokens_per_s: float, n_tokens: int) -> Iterator[int]:
     """Run the stand-in; yield its port."""
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.paced_server", str(port), str(TOKENS_PER_S)]
+    numbers = [str(number) for number in (port, tokens_per_s, n_tokens)]
+    command = [sys.executable, "-m", "benchmarks.paced_server", *numbers]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -129,6 +132,25 @@ def measure_streaming(browser: Browser, lab: LabProcess) -> dict[str, float]:
         page.locator(INPUT).fill("")
     page.context.close()
     return seen
+
+
+def measure_cell(browser: Browser, lab: LabProcess) -> dict[str, float]:
+    """Stream an answer into a cell's output, traced."""
+    cells = [code("%load_ext jupyter_localllm"), code("%%llm --max-tokens 4000\nExplain loops.")]
+    write_notebook(lab, "cell.ipynb", cells)
+    page = open_lab(browser, lab)
+    notebook = NotebookPage.open(page, lab, "cell.ipynb", len(cells))
+    notebook.run_cell(0)
+    start_tracing(browser, page)
+    notebook.run_cell(1)
+    main = stop_tracing(browser)
+    page.context.close()
+    return {
+        "frames": len(main.frame_ms),
+        "work per frame, median": statistics.median(main.frame_ms),
+        "work per frame, 95th percentile": percentile(main.frame_ms, 0.95),
+        "longest task": max(main.task_ms),
+    }
 
 
 def long_chat() -> dict[str, Any]:
@@ -252,19 +274,28 @@ def main() -> None:
     chromium = find_chromium()
     if chromium is None:
         raise SystemExit("Install Chromium first: make browser")
-    with paced_server() as port, running_lab(port) as lab, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, headless=True, chromium_sandbox=False, args=FLAGS
         )
+        measure(browser, options.rounds)
+        browser.close()
+
+
+def measure(browser: Browser, rounds: int) -> None:
+    """Measure everything in turn."""
+    with paced_server(TOKENS_PER_S, N_TOKENS) as port, running_lab(port) as lab:
         print_figures("bundle, gzipped", "KB", measure_bundle(browser, lab))
         print_figures(
             f"streaming {N_TOKENS:,} tokens at {TOKENS_PER_S} a second",
             "ms",
             measure_streaming(browser, lab),
         )
-        print_figures("opening a chat", "ms", measure_opening(browser, lab, options.rounds))
-        print_figures("starting Lab", "ms", measure_start(browser, lab, options.rounds))
-        browser.close()
+        print_figures("opening a chat", "ms", measure_opening(browser, lab, rounds))
+        print_figures("starting Lab", "ms", measure_start(browser, lab, rounds))
+    with paced_server(CELL_TOKENS_PER_S, CELL_TOKENS) as port, running_lab(port) as lab:
+        title = f"%%llm: {CELL_TOKENS:,} tokens at {CELL_TOKENS_PER_S} a second"
+        print_figures(title, "ms", measure_cell(browser, lab))
 
 
 if __name__ == "__main__":

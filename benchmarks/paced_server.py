@@ -1,7 +1,8 @@
 """A stand-in for a model that writes a given text at a given speed, so that a page can be measured.
 
 It speaks as much of OpenAI's API as the model host asks of an outside server. Run as a process of
-its own: ``python -m benchmarks.paced_server PORT TOKENS_PER_S`` prints one line when it listens.
+its own: ``python -m benchmarks.paced_server PORT TOKENS_PER_S N_TOKENS`` prints one line when it
+listens.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class _Chat(RequestHandler):
     async def post(self) -> None:
         self.set_header("Content-Type", "text/event-stream")
         rate: float = self.settings["tokens_per_s"]
-        tokens = lesson_tokens()
+        tokens = lesson_tokens(self.settings["n_tokens"])
         started = time.monotonic()
         for index, token in enumerate(tokens):
             await asyncio.sleep(max(0.0, started + index / rate - time.monotonic()))
@@ -88,12 +89,13 @@ class _Chat(RequestHandler):
         self.write(f"data: {json.dumps({**head, **body})}\n\n")
 
 
-async def _serve(port: int, tokens_per_s: float) -> None:
+async def _serve(port: int, tokens_per_s: float, n_tokens: int) -> None:
     rules = [("/v1/models", _Models), ("/v1/chat/completions", _Chat)]
-    Application(rules, tokens_per_s=tokens_per_s).listen(port, "127.0.0.1")
+    application = Application(rules, tokens_per_s=tokens_per_s, n_tokens=n_tokens)
+    application.listen(port, "127.0.0.1")
     print("listening", flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))

@@ -1,4 +1,4 @@
-"""Pictures of the chat's main states, taken of a real Lab; the README shows some of them.
+"""Pictures of the chat's main states and of the magics, of a real Lab; the README shows some.
 
 Each state is waited for before its picture is taken. With ``LOCALLLM_PICTURES=FOLDER`` the pictures
 are kept there: ``LOCALLLM_PICTURES=docs/pictures make test TEST_ARGS="-k pictures"``.
@@ -171,3 +171,27 @@ def test_the_main_states_have_their_pictures(
         "data-state", "failed", timeout=PATIENCE_MS
     )
     take(page, pictures, "error")
+
+
+MAGIC_CELLS = [
+    code("%load_ext jupyter_localllm\n%config LocalLLM.max_history = 0"),
+    CELLS[2],
+    code("%llm fix -f markdown"),
+    code("%%llm\nHow much do the values vary?"),
+]
+
+
+def test_a_lesson_with_magics_has_its_picture(
+    browser: Browser, lesson_lab: LabProcess, pictures: Path
+) -> None:
+    write_notebook(lesson_lab, "magics.ipynb", MAGIC_CELLS)
+    with lab_page(browser, lesson_lab) as page:
+        notebook = NotebookPage.open(page, lesson_lab, "magics.ipynb", len(MAGIC_CELLS))
+        for index in range(len(MAGIC_CELLS)):
+            notebook.run_cell(index)
+        fixed = notebook.cell(2).locator(".jp-RenderedMarkdown")
+        expect(fixed.last).to_contain_text("Run the cell with the list")
+        told = notebook.cell(3).locator(".jp-RenderedMarkdown mjx-container")
+        expect(told.first).to_be_visible()
+        notebook.activate(2)
+        take(page, pictures, "magics")
