@@ -33,7 +33,7 @@ def current(runs: CellRuns) -> str:
 def test_err_is_plain_text_by_number(
     shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """PEERS evidence 4 and 5: ``Err`` is a dict in the namespace, without colours."""
+    """``Err`` is a dict in the namespace, without colours."""
     run(shell, "def f(n):\n    return 1 / n")
     run(shell, "f(0)")
     run(shell, "raise ValueError('\\x1b[31mred\\x1b[0m')")
@@ -58,7 +58,7 @@ def test_err_is_plain_text_by_number(
 def test_an_error_that_a_later_good_run_has_cured_is_not_current(
     shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str], ids: bool
 ) -> None:
-    """PEERS evidence 5: an old error was explained again after later good cells."""
+    """Seen elsewhere: an old error was explained again after later good cells."""
     first, second, other = ("one", "two", "three") if ids else (None, None, None)
     assert runs.current_error() is None
     assert not runs.has_failed()

@@ -71,7 +71,7 @@ def test_what_exists_is_put_in_once(typed: str, sent: str) -> None:
 @pytest.mark.parametrize(
     "typed",
     [
-        # PEERS evidence 4: each of these raised an error in the peers.
+        # Each of these raised an error in other assistants.
         "{v:k for k,v in dic.items()}",
         "print({'foo': 'bar'})",
         "{}",
@@ -101,7 +101,7 @@ def test_a_variable_glued_to_a_word_can_still_be_protected() -> None:
 
 
 def test_braces_in_a_value_are_not_read_again() -> None:
-    """PEERS evidence 4: the second pass over a value failed, or leaked another variable."""
+    """Seen elsewhere: the second pass over a value failed, or leaked another variable."""
     held = {"x": "{secret} {{secret}} {x}", "secret": "S"}
     assert interpolated("{x}", held, BUDGET).text == held["x"]
 

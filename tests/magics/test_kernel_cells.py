@@ -53,7 +53,7 @@ def last_question(tap: WireTap) -> str:
 
 
 def test_errors_follow_the_cell_and_not_its_text(start_kernel: StartKernel, tap: WireTap) -> None:
-    """PEERS evidence 5: only the traceback was sent, and an old error again after good cells."""
+    """Seen elsewhere: only the traceback was sent, and an old error again after good cells."""
     kernel = start_kernel(**{CONNECTION_FILE_ENV: str(tap.connection_file)})
     run(kernel, "prices = [1, 2, 3]", "a")
     run(kernel, "prices[10]", "b")
@@ -78,7 +78,7 @@ def test_errors_follow_the_cell_and_not_its_text(start_kernel: StartKernel, tap:
 def test_a_cell_run_again_is_asked_as_the_first_time(
     start_kernel: StartKernel, tap: WireTap
 ) -> None:
-    """PEERS evidence 8: with memory, the same cell would not have the same answer."""
+    """Seen elsewhere: with memory, the same cell would not have the same answer."""
     kernel = start_kernel(**{CONNECTION_FILE_ENV: str(tap.connection_file)})
     for question, cell_id in (("HELLO one", "a"), ("HELLO two", "b"), ("HELLO one", "a")):
         run(kernel, f"%%llm\n{question}\n", cell_id).check_ok()
@@ -90,7 +90,7 @@ def test_a_cell_run_again_is_asked_as_the_first_time(
 def test_values_in_a_question_are_sent_once_and_braces_stay(
     start_kernel: StartKernel, tap: WireTap
 ) -> None:
-    """PEERS evidence 4, on the wire."""
+    """Braces of a question, on the wire."""
     kernel = start_kernel(**{CONNECTION_FILE_ENV: str(tap.connection_file)})
     run(kernel, "value = '{secret}'\nsecret = 'S'\nrows = [{'id': 7}]", "a")
     run(kernel, "1/0", "b")

@@ -172,7 +172,7 @@ def test_cellmages_arguments_are_taken(session: Session) -> None:
 
 
 def test_m_with_a_brace_is_parameters(session: Session) -> None:
-    """PEERS: jupyter-ai's ``-m`` holds parameters, which its version 3 ignores."""
+    """Seen elsewhere: jupyter-ai's ``-m`` holds parameters, which its version 3 ignores."""
     for line in (
         '-m {"top_k": 3, "stop": ["a b"]} -m smol',
         '-m \'{"top_k": 3, "stop": ["a b"]}\' smol',
