@@ -227,8 +227,10 @@ def test_a_damaged_history_is_set_aside_and_said(page: Page, robust_lab: LabProc
     chat.ask("HELLO please")
     robust_lab.kill()
     folder = robust_lab.home / "data" / "localllm"
-    with (folder / "chats.sqlite3").open("r+b") as file:
-        file.write(b"This is not a database. " * 400)
+    # What is not written back yet could heal the file's beginning.
+    for path in (folder / "chats.sqlite3", folder / "chats.sqlite3-wal"):
+        with path.open("r+b") as file:
+            file.write(b"This is not a database. " * (path.stat().st_size // 24))
     robust_lab.start()
     page.reload()
     page.wait_for_selector(".jp-Launcher")

@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 
 from .lab_process import TOKEN, LabProcess
 
-OUTPUT = ".jp-Notebook .jp-CodeCell .jp-OutputArea-output"
+#: The answer; a progress line stands below it while it is written.
+OUTPUT = ".jp-Notebook .jp-CodeCell .jp-OutputArea-output.jp-RenderedMarkdown"
 
 #: Watches one output from before the run and keeps every length its text had.
 WATCH = """

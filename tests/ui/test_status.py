@@ -62,7 +62,9 @@ def test_another_protocol_version_is_said(page: Page) -> None:
     show_status(page)
     error = page.locator(f"{DIALOG} .jp-LocalLLMStatus-error")
     expect(error).to_contain_text("version 2 of the protocol and this page version 1")
-    expect(page.locator(f"{DIALOG} .jp-LocalLLMStatus-hint")).to_contain_text("reload this page")
+    expect(page.locator(f"{DIALOG} .jp-LocalLLMStatus-hint")).to_contain_text(
+        "This page is the older one: reload it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_another_protocol_version_is_said(page: Page) -> None:
         ("<html>no such page</html>", 404, "does not have the jupyter_localllm extension", "list"),
         ("<html>broken</html>", 500, "answered with status 500", "log"),
         ({"protocol_version": 1, "server_version": "0"}, 200, "models should be a list", "Restart"),
-        ("not JSON", 200, "status should be an object", "Restart"),
+        ("not JSON", 200, "it is not JSON", "Restart"),
     ],
     ids=["our error", "no extension", "server fault", "missing field", "not JSON"],
 )
