@@ -30,7 +30,7 @@ CALLS: dict[str, Call] = {
     ),
 }
 #: Methods that need no chat to be there.
-OTHERS = {"open", "close", "list_chats", "import_chat"}
+OTHERS = {"open", "close", "version", "list_chats", "import_chat"}
 
 OWNERS = ["student", "", OWNER.upper(), OWNER + " ", "%", "teacher' OR '1'='1"]
 
