@@ -178,11 +178,15 @@ class MessageFrame(Struct, omit_defaults=True, tag_field="type", tag="message"):
     current_id: str | None = None
 
 
+#: What happened to a chat.
+ChatChangeKind = Literal["created", "changed", "deleted", "restored"]
+
+
 class ChatFrame(Struct, omit_defaults=True, tag_field="type", tag="chat"):
     """A chat was made, changed, deleted or brought back; sent to every page of its owner."""
 
     chat_id: str
-    change: Literal["created", "changed", "deleted", "restored"]
+    change: ChatChangeKind
     summary: ChatSummary | None = None
 
 

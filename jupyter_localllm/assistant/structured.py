@@ -91,8 +91,7 @@ def _schema_of_type(source: Any) -> dict[str, Any]:
 
 
 def _checked(schema: dict[str, Any]) -> dict[str, Any]:
-    # No type information is published with it.
-    import jsonschema  # type: ignore[import-untyped]
+    import jsonschema
 
     try:
         jsonschema.validators.validator_for(schema).check_schema(schema)

@@ -30,8 +30,7 @@ def ask_with_buttons(shell: InteractiveShell, question: str, *, yes: str, no: st
     """
     if not may_have_live_widgets(shell):
         return None
-    # No type information is published with it.
-    import ipywidgets  # type: ignore[import-untyped]
+    import ipywidgets
 
     clicked: list[bool] = []
     is_answered = threading.Event()

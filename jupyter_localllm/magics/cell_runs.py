@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -212,7 +213,8 @@ class CellRuns:
         """Put ``Err`` where people look for it, unless they use the name themselves."""
         if self._shell.user_ns.get("Err", self.errors) is self.errors:
             # IPython leaves it untyped.
-            self._shell.push({"Err": self.errors}, interactive=False)  # type: ignore[no-untyped-call]
+            push: Callable[..., object] = self._shell.push
+            push({"Err": self.errors}, interactive=False)
 
     def _metadata(self) -> dict[str, Any]:
         """Return what the front end says about the cell that runs now."""

@@ -58,8 +58,7 @@ def chat_widget(
         ipywidgets is not installed.
     """
     try:
-        # No type information is published with it.
-        import ipywidgets  # type: ignore[import-untyped]
+        import ipywidgets
     except ImportError:
         raise UsageError(
             "chat_widget() needs ipywidgets, which is not installed: pip install ipywidgets"

@@ -5,6 +5,7 @@ What is offered is ``next_words``'s business. Imported by ``%load_ext``: nothing
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ def complete_with(shell: InteractiveShell, owner: LocalLLM) -> None:
     """Let the shell ask us about our own lines."""
     stop_completing(shell)
     completer = LineCompleter(owner)
+    # IPython leaves it untyped.
+    set_hook: Callable[..., object] = shell.set_hook
     for key in _KEYS:
-        # IPython leaves it untyped.
-        shell.set_hook("complete_command", completer, str_key=key)  # type: ignore[no-untyped-call]
+        set_hook("complete_command", completer, str_key=key)
 
 
 def stop_completing(shell: InteractiveShell) -> None:

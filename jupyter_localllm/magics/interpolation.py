@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import ast
 import bisect
-import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .value_text import text_of
 
@@ -166,7 +165,7 @@ def value_of(path: str, variables: Mapping[str, object]) -> object:
 
     See :func:`is_missing`.
     """
-    value: object = _MISSING
+    value: Any = _MISSING
     try:
         for step in _STEP.finditer(path):
             if step["first"] is not None:
@@ -177,7 +176,7 @@ def value_of(path: str, variables: Mapping[str, object]) -> object:
             elif step["name"] is not None:
                 value = getattr(value, step["name"])
             else:
-                value = operator.getitem(value, ast.literal_eval(step["index"]))  # type: ignore[call-overload]
+                value = value[ast.literal_eval(step["index"])]
     except Exception:
         # Whatever reading it raises, there is nothing to put in.
         return _MISSING

@@ -231,7 +231,8 @@ class LocalLLM(QuestionSettings):
         answers = self._first_answers() if self._answers is None else self._answers
         if self._variables().get("_llm") is not answers:
             # IPython leaves it untyped.
-            self._the_shell.push({"_llm": answers}, interactive=False)  # type: ignore[no-untyped-call]
+            push: Callable[..., object] = self._the_shell.push
+            push({"_llm": answers}, interactive=False)
         return answers
 
     def _first_answers(self) -> Answers:

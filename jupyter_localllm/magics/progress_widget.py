@@ -92,8 +92,7 @@ class ProgressLine:
             self._output = None
 
     def _open(self, line: str) -> None:
-        # No type information is published with it.
-        import ipywidgets  # type: ignore[import-untyped]
+        import ipywidgets
 
         self._label = ipywidgets.Label(self._text(line))
         button = ipywidgets.Button(

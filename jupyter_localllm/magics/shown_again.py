@@ -5,6 +5,7 @@ Called by ``magics.py``; loaded when it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
@@ -48,4 +49,5 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
         return
     bundle = {"text/markdown": safe_markdown(answer.text).text, "text/plain": answer.text}
     # IPython leaves it untyped.
-    display(bundle, raw=True)  # type: ignore[no-untyped-call]
+    publish: Callable[..., object] = display
+    publish(bundle, raw=True)

@@ -112,8 +112,7 @@ def records(table: Table) -> list[dict[str, Any]]:
 def data_frame(table: Table) -> Any:
     """Return a pandas DataFrame, or a list of dicts where there is no pandas."""
     try:
-        # No type information is published with it.
-        import pandas  # type: ignore[import-untyped]
+        import pandas
     except ImportError:
         return records(table)
     return pandas.DataFrame(_typed_columns(table), columns=table.columns)

@@ -127,9 +127,9 @@ def _repr_text(value: object, budget_tokens: int) -> ValueText:
     return ValueText(cut.text, max(2 * budget_tokens, _size(value) * tokens_of(text) // n_entries))
 
 
-def _size(value: object) -> int:
+def _size(value: Any) -> int:
     try:
-        return len(value)  # type: ignore[arg-type]
+        return len(value)
     except Exception:
         return 0
 

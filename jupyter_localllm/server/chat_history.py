@@ -16,6 +16,7 @@ from .. import errors
 from ..chat_protocol import (
     Chat,
     ChatChange,
+    ChatChangeKind,
     ChatFrame,
     ChatSummary,
     MessageFrame,
@@ -169,11 +170,11 @@ class KeptChats:
         self,
         owner: str,
         chat_id: str,
-        change: str,
+        change: ChatChangeKind,
         job: Callable[[ChatHistory], ChatSummary],
     ) -> ChatSummary:
         summary = await self._thread.run(job)
-        self.tell(owner, ChatFrame(chat_id, change, summary))  # type: ignore[arg-type]
+        self.tell(owner, ChatFrame(chat_id, change, summary))
         return summary
 
     # --- writing messages ------------------------------------------------------------------
