@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from jupyter_localllm.host.launch import ChildHost
+from jupyter_localllm.magics import register, unregister
+from jupyter_localllm.magics.magics import LocalLLM
 from tests.magics.kernel_session import KernelSession
+from tests.magics.wire_tap import WireTap
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +73,29 @@ def start_kernel(tmp_path: Path) -> Iterator[Callable[..., KernelSession]]:
     yield start
     for session in sessions:
         session.close()
+
+
+def owner_of(shell: InteractiveShell) -> LocalLLM:
+    """Return the magics that are registered in a shell."""
+    [owner] = [c for c in shell.configurables if isinstance(c, LocalLLM)]
+    return owner
+
+
+@pytest.fixture
+def asking(shell: InteractiveShell, scripted_model: Path) -> Iterator[InteractiveShell]:
+    """A shell whose magics ask the scripted model."""
+    register(shell)
+    owner_of(shell).model = str(scripted_model)
+    yield shell
+    unregister(shell)
+
+
+@pytest.fixture
+def tap(scripted_model: Path) -> Iterator[WireTap]:
+    """A listener between kernels and a host with the scripted model."""
+    host = ChildHost(str(scripted_model))
+    with tempfile.TemporaryDirectory(prefix="tap-") as folder:
+        tap = WireTap(host.wait_listening(30), Path(folder))
+        yield tap
+        tap.close()
+    host.stop()

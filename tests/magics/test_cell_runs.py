@@ -7,12 +7,7 @@ from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
 from jupyter_localllm.magics import register, unregister
 from jupyter_localllm.magics.cell_runs import CellRuns
-from jupyter_localllm.magics.magics import LocalLLM
-
-
-def owner_of(shell: InteractiveShell) -> LocalLLM:
-    [owner] = [c for c in shell.configurables if isinstance(c, LocalLLM)]
-    return owner
+from tests.magics.conftest import owner_of
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from jupyter_localllm.assistant.chat_tree import branch
 from jupyter_localllm.assistant.history import ChatHistory
 from jupyter_localllm.chat_protocol import ChatChange, MessageRecord, MessageState, NewChat
 from jupyter_localllm.errors import InvalidParameter, NotFound
-from jupyter_localllm.magics import register, unregister
 from jupyter_localllm.magics.commands import Ask
 from jupyter_localllm.magics.conversations import (
     Memory,
@@ -25,7 +24,7 @@ from jupyter_localllm.magics.conversations import (
 )
 from jupyter_localllm.magics.last_answer import LastAnswer
 from tests.gguf_builders.scripted import SCRIPTS
-from tests.magics.test_cell_runs import owner_of
+from tests.magics.conftest import owner_of
 
 
 def turn(text: str, parent_id: str | None = None) -> tuple[MessageRecord, MessageRecord]:
@@ -80,14 +79,6 @@ def test_thoughts_are_kept_with_an_answer_and_a_broken_one_says_so() -> None:
 
 
 # --- the sidebar's chats --------------------------------------------------------------------
-
-
-@pytest.fixture
-def asking(shell: InteractiveShell, scripted_model: Path) -> Iterator[InteractiveShell]:
-    register(shell)
-    owner_of(shell).model = str(scripted_model)
-    yield shell
-    unregister(shell)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -14,20 +13,12 @@ from jupyter_localllm.magics import register, unregister
 from jupyter_localllm.magics.arguments import parse_cell, parse_line
 from jupyter_localllm.magics.commands import Ask
 from tests.gguf_builders.scripted import build_scripted
-from tests.magics.test_cell_runs import owner_of
+from tests.magics.conftest import owner_of
 from tests.magics.test_notebooks import execute, package_is_found
 
 __all__ = ["package_is_found"]
 
 REFUSED = "-x counts only where it is typed"
-
-
-@pytest.fixture
-def asking(shell: InteractiveShell, scripted_model: Path) -> Iterator[InteractiveShell]:
-    register(shell)
-    owner_of(shell).model = str(scripted_model)
-    yield shell
-    unregister(shell)
 
 
 def ran(shell: InteractiveShell, cell: str) -> bool:

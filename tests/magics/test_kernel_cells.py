@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV
-from jupyter_localllm.host.launch import ChildHost
 from tests.magics.kernel_session import CellRun, KernelSession
 from tests.magics.wire_tap import WireTap
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tap listens on a Unix socket")
 
 StartKernel = Callable[..., KernelSession]
-
-
-@pytest.fixture
-def tap(scripted_model: Path) -> Iterator[WireTap]:
-    host = ChildHost(str(scripted_model))
-    with tempfile.TemporaryDirectory(prefix="tap-") as folder:
-        tap = WireTap(host.wait_listening(30), Path(folder))
-        yield tap
-        tap.close()
-    host.stop()
 
 
 def run(kernel: KernelSession, code: str, cell_id: str, deleted: tuple[str, ...] = ()) -> CellRun:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,22 +27,14 @@ from jupyter_localllm.magics.commands import (
     StopAnswers,
 )
 from tests.gguf_builders.scripted import SCRIPTS
+from tests.magics.conftest import owner_of
 from tests.magics.kernel_session import KernelSession
-from tests.magics.test_cell_runs import owner_of
 
 COMMANDS = [
     *("list", "use", "status", "unload", "history", "reset", "error", "fix", "explain", "alias"),
     *("dealias", "config", "show", "save", "stop", "version", "improve", "test", "doc"),
     *("summarise", "translate"),
 ]
-
-
-@pytest.fixture
-def asking(shell: InteractiveShell, scripted_model: Path) -> Iterator[InteractiveShell]:
-    register(shell)
-    owner_of(shell).model = str(scripted_model)
-    yield shell
-    unregister(shell)
 
 
 # --- parsing --------------------------------------------------------------------------------

@@ -117,17 +117,22 @@ def test_the_line_can_be_switched_off(start_kernel: StartKernel, slow_model: Pat
     assert not kernel.finish(asked, cell).of_type("comm_open")
 
 
+def ask_to_run(kernel: KernelSession, page: FrontEnd, cell: CellRun, folder: Path) -> str:
+    """Start a cell whose code makes the file ``s``, and wait for its question."""
+    code = "```python\nopen('s', 'w').close()\n```"
+    model = build_scripted(folder / "w.gguf", {"WRITES": code})
+    asked = kernel.execute(f"%%llm -x --confirm -m {model}\nWRITES\n")
+    page.follow(asked, cell, "Run this code?")
+    return asked
+
+
 @pytest.mark.parametrize(("button", "runs"), [("Run", True), ("Do not run", False)])
 def test_confirm_asks_with_buttons(
     start_kernel: StartKernel, tmp_path: Path, button: str, runs: bool
 ) -> None:
-    model = build_scripted(
-        tmp_path / "w.gguf", {"WRITES": "```python\nopen('s', 'w').close()\n```"}
-    )
     kernel = start_kernel()
     page, cell = FrontEnd(kernel), CellRun()
-    asked = kernel.execute(f"%%llm -x --confirm -m {model}\nWRITES\n")
-    page.follow(asked, cell, "Run this code?")
+    asked = ask_to_run(kernel, page, cell, tmp_path)
     assert not (tmp_path / "s").exists()
     shown = [c["data"]["text/plain"] for c in cell.displays if VIEW not in c["data"]]
     assert shown[-1] == "open('s', 'w').close()"
@@ -139,13 +144,9 @@ def test_confirm_asks_with_buttons(
 
 
 def test_an_interrupt_ends_the_question(start_kernel: StartKernel, tmp_path: Path) -> None:
-    model = build_scripted(
-        tmp_path / "w.gguf", {"WRITES": "```python\nopen('s', 'w').close()\n```"}
-    )
     kernel = start_kernel()
     page, cell = FrontEnd(kernel), CellRun()
-    asked = kernel.execute(f"%%llm -x --confirm -m {model}\nWRITES\n")
-    page.follow(asked, cell, "Run this code?")
+    asked = ask_to_run(kernel, page, cell, tmp_path)
     kernel.interrupt()
     kernel.finish(asked, cell)
     assert cell.reply["status"] == "error"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV
-from jupyter_localllm.host.launch import ChildHost
 from tests.gguf_builders.scripted import SCRIPTS
 from tests.magics.kernel_session import KernelSession
 from tests.magics.wire_tap import WireTap
@@ -29,16 +27,6 @@ PROMPTS = [
     "  HELLO\n\n    indented\n\ttab\n\n",
     "HELLO %matplotlib inline\n!rm -rf /\n%%bash\necho",
 ]
-
-
-@pytest.fixture
-def tap(scripted_model: Path) -> Iterator[WireTap]:
-    host = ChildHost(str(scripted_model))
-    with tempfile.TemporaryDirectory(prefix="tap-") as folder:
-        tap = WireTap(host.wait_listening(30), Path(folder))
-        yield tap
-        tap.close()
-    host.stop()
 
 
 def test_prompts_are_sent_as_they_were_typed(

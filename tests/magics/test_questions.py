@@ -15,7 +15,7 @@ from jupyter_localllm.magics import register, unregister
 from jupyter_localllm.magics.arguments import parse_cell, parse_line
 from jupyter_localllm.magics.commands import ActOn, Ask
 from jupyter_localllm.magics.composer import Composed
-from tests.magics.test_cell_runs import owner_of
+from tests.magics.conftest import owner_of
 
 
 class Session:

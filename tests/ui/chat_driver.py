@@ -1,7 +1,4 @@
-"""The chat in a real Lab, driven as a person does: open it, type, send, look at chips and notices.
-
-Used by the tests of the chat's notebook side.
-"""
+"""The chat in a real Lab, driven as a person does: open it, type, send, look at chips."""
 
 from __future__ import annotations
 
@@ -13,8 +10,13 @@ from .notebook_page import PATIENCE_MS
 
 PANEL = "#jp-localllm-chat"
 INPUT = f"{PANEL} .jp-LocalLLMChat-input"
+ANSWERS = f'{PANEL} .jp-LocalLLMChat-message[data-role="assistant"]'
+CONTENT = ".jp-LocalLLMChat-content"
 CHIPS = f"{PANEL} .jp-LocalLLMChat-chips .jp-LocalLLMChat-chip"
 NOTICES = f"{PANEL} .jp-LocalLLMChat-notice"
+
+#: Enough of an endless answer to be in its middle.
+MIDDLE = "tick6"
 
 #: What the server keeps of the chat that is shown: each message with all that was sent with it.
 _MESSAGES = """
@@ -88,6 +90,12 @@ class Chat:
         self.page.locator(f"{PANEL} .jp-LocalLLMChat-attach").click()
         self.page.locator(f'.jp-LocalLLMChat-attachMenu [data-mention="{mention}"]').click()
 
+    def choose_model(self, name: str) -> None:
+        """Choose a model for the next question."""
+        self.page.locator(f"{PANEL} .jp-LocalLLMChat-modelButton").click()
+        self.page.locator(f'[data-model-id="{name}"] .jp-LocalLLMChat-modelChoice').click()
+        self.input.focus()
+
     def submit(self, text: str) -> None:
         """Type a text and send it, past any list of completions."""
         self.input.fill(text)
@@ -98,6 +106,13 @@ class Chat:
         n_before = len(self.messages)
         self.submit(text)
         self.page.wait_for_function(_IS_ANSWERED, arg=n_before)
+
+    def begin_endless(self) -> Locator:
+        """Ask the model that never ends; return its answer once it is in its middle."""
+        self.submit("Tick until you are stopped.")
+        answer = self.page.locator(ANSWERS).last
+        expect(answer.locator(CONTENT)).to_contain_text(MIDDLE, timeout=PATIENCE_MS)
+        return answer
 
     def expect_notice(self, text: str) -> None:
         """Wait for the last notice to say this, then dismiss all of them."""

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,6 +95,21 @@ def chat_lab(
     _require_front_end()
     options = [f"--LocalLLMExtension.model={scripted_model}"]
     with LabProcess(tmp_path_factory.mktemp("chat"), options=options) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def lab_with_models(
+    home: Path, models: Mapping[str, Path], default: str, *options: str
+) -> Iterator[LabProcess]:
+    """A JupyterLab that knows these models by these names, and asks ``default``."""
+    _require_front_end()
+    folder = home / "models"
+    folder.mkdir()
+    for name, path in models.items():
+        shutil.copy(path, folder / f"{name}.gguf")
+    known = [f"--LocalLLMExtension.model_dirs={folder}", f"--LocalLLMExtension.model={default}"]
+    with LabProcess(home, options=[*known, *options]) as process:
         yield process
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .chat_driver import INPUT, PANEL, Chat
+from .chat_driver import ANSWERS, INPUT, PANEL, Chat
 from .conftest import lab_page
 from .lab_process import ROOT, LabProcess
 
-ANSWERS = f'{PANEL} .jp-LocalLLMChat-message[data-role="assistant"]'
 AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
 

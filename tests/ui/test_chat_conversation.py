@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,15 +10,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.model_fixtures import REPLIES
 
-from .chat_driver import INPUT, PANEL, Chat
-from .conftest import lab_page
+from .chat_driver import ANSWERS, CONTENT, PANEL, Chat
+from .conftest import lab_page, lab_with_models
 from .lab_process import LabProcess
-from .notebook_page import PATIENCE_MS
 
 MESSAGES = f"{PANEL} .jp-LocalLLMChat-messages"
-ANSWERS = f'{PANEL} .jp-LocalLLMChat-message[data-role="assistant"]'
 QUESTIONS = f'{PANEL} .jp-LocalLLMChat-message[data-role="user"]'
-CONTENT = ".jp-LocalLLMChat-content"
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +23,8 @@ def talk_lab(
     chromium: str, tmp_path_factory: pytest.TempPathFactory, scripted_model: Path, slow_model: Path
 ) -> Iterator[LabProcess]:
     """A JupyterLab with the scripted model, its default, and the one that never ends."""
-    home = tmp_path_factory.mktemp("talk")
-    models = home / "models"
-    models.mkdir()
-    shutil.copy(scripted_model, models / "scripted.gguf")
-    shutil.copy(slow_model, models / "slow.gguf")
-    options = [f"--LocalLLMExtension.model_dirs={models}", "--LocalLLMExtension.model=scripted"]
-    with LabProcess(home, options=options) as process:
+    models = {"scripted": scripted_model, "slow": slow_model}
+    with lab_with_models(tmp_path_factory.mktemp("talk"), models, "scripted") as process:
         yield process
 
 
@@ -48,27 +39,17 @@ def talk_page(browser: Browser, talk_lab: LabProcess) -> Iterator[Page]:
 def chat(talk_page: Page) -> Iterator[Chat]:
     """An empty chat with the scripted model."""
     chat = Chat.open(talk_page)
-    choose_model(talk_page, "scripted")
+    chat.choose_model("scripted")
     yield chat
     stop = talk_page.locator(f"{PANEL} .jp-LocalLLMChat-stop")
     if stop.count():
         stop.click()
 
 
-def choose_model(page: Page, name: str) -> None:
-    """Choose a model for the next question."""
-    page.locator(f"{PANEL} .jp-LocalLLMChat-modelButton").click()
-    page.locator(f'[data-model-id="{name}"] .jp-LocalLLMChat-modelChoice').click()
-    page.locator(INPUT).focus()
-
-
 def begin_endless(chat: Chat) -> Locator:
-    """Ask the model that never ends; return its answer once the first words are there."""
-    choose_model(chat.page, "slow")
-    chat.submit("Tick until you are stopped.")
-    answer = chat.page.locator(ANSWERS).last
-    expect(answer.locator(CONTENT)).to_contain_text("tick3", timeout=PATIENCE_MS)
-    return answer
+    """Ask the model that never ends, which is not this Lab's default."""
+    chat.choose_model("slow")
+    return chat.begin_endless()
 
 
 def test_an_answer_is_shown_as_markdown_with_its_measures(chat: Chat) -> None:
@@ -107,7 +88,7 @@ def test_the_text_of_an_answer_is_whole(chat: Chat) -> None:
 
 
 def test_stop_works_before_the_first_token(chat: Chat) -> None:
-    choose_model(chat.page, "slow")
+    chat.choose_model("slow")
     chat.submit("Read all of this first. " * 200)
     chat.page.locator(f"{PANEL} .jp-LocalLLMChat-stop").click()
     answer = chat.page.locator(ANSWERS).last

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,18 +17,13 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.model_fixtures import REPLIES
 
-from .chat_driver import INPUT, PANEL, Chat
-from .conftest import lab_page
+from .chat_driver import ANSWERS, CONTENT, MIDDLE, PANEL, Chat
+from .conftest import lab_page, lab_with_models
 from .lab_process import TOKEN, LabProcess
 from .notebook_page import PATIENCE_MS
 
-ANSWERS = f'{PANEL} .jp-LocalLLMChat-message[data-role="assistant"]'
-CONTENT = ".jp-LocalLLMChat-content"
 BANNER = f"{PANEL} .jp-LocalLLMChat-banner"
 OPEN = "() => window.jupyterapp.commands.execute('localllm:open-chat')"
-
-#: Enough of an endless answer to be in its middle.
-MIDDLE = "tick6"
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +32,9 @@ def robust_lab(
 ) -> Iterator[LabProcess]:
     """A JupyterLab whose default model never ends; the scripted one has little room."""
     home = tmp_path_factory.mktemp("robust")
-    models = home / "models"
-    models.mkdir()
-    shutil.copy(scripted_model, models / "scripted.gguf")
-    shutil.copy(slow_model, models / "slow.gguf")
-    options = [
-        f"--LocalLLMExtension.model_dirs={models}",
-        "--LocalLLMExtension.model=slow",
-        "--LocalLLMExtension.context_window=1024",
-    ]
-    with LabProcess(home, options=options) as process:
+    models = {"scripted": scripted_model, "slow": slow_model}
+    small = "--LocalLLMExtension.context_window=1024"
+    with lab_with_models(home, models, "slow", small) as process:
         yield process
 
 
@@ -59,20 +46,6 @@ def page(browser: Browser, robust_lab: LabProcess) -> Iterator[Page]:
         dialog = page.locator(".jp-Dialog").filter(has_text="Server Connection Error")
         page.add_locator_handler(dialog, lambda dialog: dialog.locator("button").first.click())
         yield page
-
-
-def choose_model(page: Page, name: str) -> None:
-    """Choose a model for the next question."""
-    page.locator(f"{PANEL} .jp-LocalLLMChat-modelButton").click()
-    page.locator(f'[data-model-id="{name}"] .jp-LocalLLMChat-modelChoice').click()
-    page.locator(INPUT).focus()
-
-
-def begin_endless(chat: Chat) -> None:
-    """Ask the model that never ends and wait until it is in the middle."""
-    chat.submit("Tick until you are stopped.")
-    last = chat.page.locator(ANSWERS).last.locator(CONTENT)
-    expect(last).to_contain_text(MIDDLE, timeout=PATIENCE_MS)
 
 
 def stop(page: Page) -> None:
@@ -92,7 +65,7 @@ def check_ticks(text: str) -> int:
 
 def test_a_reload_in_mid_answer_goes_on_where_it_was(page: Page) -> None:
     chat = Chat.open(page)
-    begin_endless(chat)
+    chat.begin_endless()
     page.reload()
     page.wait_for_selector(".jp-Launcher")
     page.evaluate(OPEN)
@@ -110,7 +83,7 @@ def test_a_reload_in_mid_answer_goes_on_where_it_was(page: Page) -> None:
 
 def test_two_pages_show_the_same_chat_live(page: Page, robust_lab: LabProcess) -> None:
     chat = Chat.open(page)
-    begin_endless(chat)
+    chat.begin_endless()
     other_page = page.context.new_page()
     other_page.goto(f"{robust_lab.url}/lab/workspaces/other?token={TOKEN}&reset")
     other_page.wait_for_selector(".jp-Launcher")
@@ -129,7 +102,7 @@ def test_two_pages_show_the_same_chat_live(page: Page, robust_lab: LabProcess) -
     assert check_ticks(chat.messages[-1]["content"])
     assert chat.messages[-1] == other.messages[-1]
     # What is asked here is there at once.
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     chat.ask("HELLO please")
     expect(other_page.locator(ANSWERS).last).to_contain_text(REPLIES["HELLO"])
     other_page.close()
@@ -137,10 +110,10 @@ def test_two_pages_show_the_same_chat_live(page: Page, robust_lab: LabProcess) -
 
 def test_a_killed_server_loses_nothing_and_comes_back(page: Page, robust_lab: LabProcess) -> None:
     chat = Chat.open(page)
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     chat.ask("HELLO please")
-    choose_model(page, "slow")
-    begin_endless(chat)
+    chat.choose_model("slow")
+    chat.begin_endless()
     robust_lab.kill()
     expect(page.locator(BANNER)).to_contain_text("Reconnecting", timeout=PATIENCE_MS)
     robust_lab.start()
@@ -149,7 +122,7 @@ def test_a_killed_server_loses_nothing_and_comes_back(page: Page, robust_lab: La
     expect(answer).to_have_attribute("data-state", "interrupted", timeout=PATIENCE_MS)
     expect(page.locator(ANSWERS).first).to_contain_text(REPLIES["HELLO"])
     check_ticks(chat.messages[-1]["content"] or "tick0")
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     chat.ask("CODE please")
     expect(page.locator(ANSWERS).last).to_contain_text("It prints 45.")
 
@@ -158,7 +131,7 @@ def test_a_question_that_was_typed_while_the_server_was_away_is_answered(
     page: Page, robust_lab: LabProcess
 ) -> None:
     chat = Chat.open(page)
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     chat.ask("HELLO please")
     robust_lab.kill()
     expect(page.locator(BANNER)).to_contain_text("Reconnecting", timeout=PATIENCE_MS)
@@ -172,7 +145,7 @@ def test_a_crash_of_the_worker_leaves_the_text_the_reason_and_a_retry(
     page: Page, robust_lab: LabProcess
 ) -> None:
     chat = Chat.open(page)
-    begin_endless(chat)
+    chat.begin_endless()
     workers = robust_lab.get_json("localllm/status")["workers"]
     pid = next(worker["pid"] for worker in workers if worker["model"] == "slow")
     os.kill(pid, signal.SIGKILL)
@@ -180,7 +153,7 @@ def test_a_crash_of_the_worker_leaves_the_text_the_reason_and_a_retry(
     expect(answer).to_have_attribute("data-state", "failed", timeout=PATIENCE_MS)
     expect(answer.locator(CONTENT)).to_contain_text(MIDDLE)
     expect(answer.locator(".jp-LocalLLMChat-error")).to_contain_text("ended")
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     answer.locator(".jp-LocalLLMChat-retry").click()
     expect(page.locator(ANSWERS).last).to_have_attribute("data-state", "complete")
     expect(page.locator(ANSWERS).last.locator(".jp-LocalLLMChat-branch")).to_contain_text("2/2")
@@ -188,7 +161,7 @@ def test_a_crash_of_the_worker_leaves_the_text_the_reason_and_a_retry(
 
 def test_what_no_longer_fits_is_said_where_it_happened(page: Page) -> None:
     chat = Chat.open(page)
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     for _ in range(3):
         chat.ask("LONG please")
     divider = page.locator(f"{PANEL} .jp-LocalLLMChat-divider")
@@ -223,7 +196,7 @@ def test_another_version_of_the_protocol_is_said(
 
 def test_a_damaged_history_is_set_aside_and_said(page: Page, robust_lab: LabProcess) -> None:
     chat = Chat.open(page)
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     chat.ask("HELLO please")
     robust_lab.kill()
     folder = robust_lab.home / "data" / "localllm"
@@ -238,6 +211,6 @@ def test_a_damaged_history_is_set_aside_and_said(page: Page, robust_lab: LabProc
     expect(chat.notices.first).to_contain_text("damaged", timeout=PATIENCE_MS)
     assert list(folder.glob("chats-damaged-*.sqlite3"))
     chat = Chat.open(page)
-    choose_model(page, "scripted")
+    chat.choose_model("scripted")
     chat.ask("HELLO please")
     expect(page.locator(ANSWERS).last).to_contain_text(REPLIES["HELLO"])

@@ -7,7 +7,6 @@ are kept there: ``LOCALLLM_PICTURES=docs/pictures make test TEST_ARGS="-k pictur
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +16,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.gguf_builders import scripted
 
-from .chat_driver import INPUT, PANEL, Chat
-from .conftest import lab_page
+from .chat_driver import ANSWERS, INPUT, PANEL, Chat
+from .conftest import lab_page, lab_with_models
 from .lab_process import LabProcess
 from .notebook_page import PATIENCE_MS, NotebookPage, code, markdown, write_notebook
 
-ANSWERS = f'{PANEL} .jp-LocalLLMChat-message[data-role="assistant"]'
 WIDTH_PX = 420
 
 ERROR = """The name `temperatures` is not defined: the cell calls it, but no cell before has
@@ -74,12 +72,8 @@ def lesson_lab(
 ) -> Iterator[LabProcess]:
     """A JupyterLab with a notebook of a lesson, and a model that knows it by heart."""
     home = tmp_path_factory.mktemp("lesson")
-    models = home / "models"
-    models.mkdir()
-    shutil.copy(slow_model, models / "slow.gguf")
-    scripted.build_scripted(models / "lesson.gguf", SCRIPT)
-    options = [f"--LocalLLMExtension.model_dirs={models}", "--LocalLLMExtension.model=lesson"]
-    with LabProcess(home, options=options) as process:
+    lesson = scripted.build_scripted(home / "lesson.gguf", SCRIPT)
+    with lab_with_models(home, {"slow": slow_model, "lesson": lesson}, "lesson") as process:
         write_notebook(process, "weather.ipynb", CELLS)
         yield process
 
@@ -111,12 +105,6 @@ def widen(page: Page) -> None:
         "([selector, width]) => Math.abs(document.querySelector(selector).offsetWidth - width) < 9",
         arg=[PANEL, WIDTH_PX],
     )
-
-
-def choose_model(page: Page, name: str) -> None:
-    """Choose a model for the next question."""
-    page.locator(f"{PANEL} .jp-LocalLLMChat-modelButton").click()
-    page.locator(f'[data-model-id="{name}"] .jp-LocalLLMChat-modelChoice').click()
 
 
 def test_the_main_states_have_their_pictures(
@@ -161,7 +149,7 @@ def test_the_main_states_have_their_pictures(
     take(page, pictures, "dark")
     page.evaluate(change, "JupyterLab Light")
 
-    choose_model(page, "slow")
+    chat.choose_model("slow")
     chat.submit("Tick until you are stopped.")
     expect(page.locator(ANSWERS).last).to_contain_text("tick5", timeout=PATIENCE_MS)
     take(page, pictures, "streaming")

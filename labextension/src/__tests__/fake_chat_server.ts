@@ -9,27 +9,13 @@ import type { ConnectionState } from '../chat/state';
 import type { Chat, MessageRecord } from '../chat_protocol';
 import type { Ask } from '../frames';
 import type { DeliveredFrame, IChatConnection } from '../service/connection';
+import { BLANK_MESSAGE as BLANK } from '../chat/model_questions.js';
 import { apiError } from './fake_chats.js';
 
 const USAGE = { promptTokens: 30, completionTokens: 10, cachedTokens: 20 };
 const TIMINGS = { promptMs: 1, predictedPerSecond: 2, queueMs: 3, firstTokenMs: 4 };
 
-export const BLANK_MESSAGE = {
-  content: '',
-  createdMs: 0,
-  parentId: null,
-  state: 'complete',
-  action: '',
-  context: [],
-  model: '',
-  finishReason: null,
-  usage: null,
-  timings: null,
-  seed: null,
-  error: null,
-  nLeftOut: 0,
-  firstSentId: null
-} as const;
+export const BLANK_MESSAGE = { ...BLANK, createdMs: 0, parentId: null } as const;
 
 interface Stream {
   readonly chatId: string;

@@ -24,7 +24,8 @@ export interface Prepared {
   readonly records: readonly MessageRecord[];
 }
 
-const BLANK = {
+/** A message without anything in it yet. */
+export const BLANK_MESSAGE = {
   content: '',
   state: 'complete',
   action: '',
@@ -41,7 +42,7 @@ const BLANK = {
 
 function newAnswer(messageId: string, parentId: string, model: string): MessageRecord {
   const start = { messageId, parentId, model, createdMs: Date.now() };
-  return Object.freeze({ ...BLANK, ...start, role: 'assistant', state: 'writing' });
+  return Object.freeze({ ...BLANK_MESSAGE, ...start, role: 'assistant', state: 'writing' });
 }
 
 /** The answer below which the next question stands; `null` at the beginning of a chat. */
@@ -64,7 +65,7 @@ export function newQuestion(
   const requestId = UUID.uuid4();
   const message = { messageId, content, action, context };
   const asked: MessageRecord = Object.freeze({
-    ...BLANK,
+    ...BLANK_MESSAGE,
     ...message,
     parentId,
     createdMs: Date.now(),
