@@ -254,7 +254,7 @@ def _act(name: str, words: list[str]) -> Command:
         parser = Parser(
             f"%llm {name}",
             _ACTION_USAGE,
-            f"{LINE_ACTIONS[name].capitalize()}.\n\nOptions are those of %%llm, but for -x.",
+            f"{_sentence(LINE_ACTIONS[name])}\n\nOptions are those of %%llm, but for -x.",
             _action_examples(name),
         )
         raise HelpRequested(parser.format_help())
@@ -274,6 +274,10 @@ def _act(name: str, words: list[str]) -> Command:
     return ActOn(
         ask, target, " ".join(more), is_about_error=name in ("error", "fix") and not target
     )
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[:1].upper()}{summary[1:]}."
 
 
 def _without(words: list[str], taken: list[str]) -> list[str]:
@@ -316,9 +320,7 @@ def _parsed(words: list[str]) -> Command:
             "To ask something, write %%llm in the first line of a cell; %llm help shows more."
         )
     command = LINE_COMMANDS[name]
-    parser = Parser(
-        f"%llm {name}", command.usage, f"{command.summary.capitalize()}.", command.examples
-    )
+    parser = Parser(f"%llm {name}", command.usage, _sentence(command.summary), command.examples)
     command.declare(parser)
     if name == "alias" and rest and not {"-h", "--help"} & set(rest[:1]):
         # The words of an alias are options of %%llm, not of this command.

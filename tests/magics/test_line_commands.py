@@ -86,6 +86,12 @@ def test_every_command_has_help_with_an_example_or_an_option(command: str) -> No
         assert "--help" in found.text or "Examples" in found.text
 
 
+def test_help_keeps_the_capitals_of_its_sentence() -> None:
+    found = parse_line("fix --help", {})
+    assert isinstance(found, ShowHelp)
+    assert "still there, or In[n]." in found.text
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
