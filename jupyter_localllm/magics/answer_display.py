@@ -181,7 +181,7 @@ class AnswerDisplay(ABC):
         self.done = done
         note = ""
         if done.finish_reason is FinishReason.LENGTH:
-            note = _length_note(done, self._max_tokens)
+            note = self._length_note(done)
         elif done.finish_reason is FinishReason.CANCELLED:
             note = "The answer was stopped by the model host."
         facts: dict[str, Any] = {
@@ -206,6 +206,22 @@ class AnswerDisplay(ABC):
             self._paint_text(rest)
         self.note = note
         self.facts = facts
+
+    def _length_note(self, done: CompletionDone) -> str:
+        count = done.usage.completion_tokens
+        if self._max_tokens is None or count < self._max_tokens:
+            total = done.usage.prompt_tokens + count
+            return (
+                f"The answer was cut: question and answer fill the model's context window "
+                f"({total:,} tokens). Ask for less, or use a model with a larger one."
+            )
+        # As code: some exports make one long dash of two short ones.
+        longer = self._longer(2 * self._max_tokens)
+        return f"The answer was cut after {count:,} tokens. For a longer one, write `{longer}`."
+
+    def _longer(self, max_tokens: int) -> str:
+        """Return what asks for so long an answer here."""
+        return f"%%llm --max-tokens {max_tokens}"
 
     @abstractmethod
     def _paint_text(self, added: str) -> None:
@@ -239,17 +255,3 @@ def waiting_text(progress: CompletionProgress) -> str:
             f"In the queue: {before} {'request' if before == 1 else 'requests'} before this one …"
         )
     return ""
-
-
-def _length_note(done: CompletionDone, max_tokens: int | None) -> str:
-    count = done.usage.completion_tokens
-    if max_tokens is None or count < max_tokens:
-        total = done.usage.prompt_tokens + count
-        return (
-            f"The answer was cut: question and answer fill the model's context window "
-            f"({total:,} tokens). Ask for less, or use a model with a larger one."
-        )
-    return (
-        f"The answer was cut after {count:,} tokens. "
-        f"For a longer one, write %%llm --max-tokens {2 * max_tokens}."
-    )

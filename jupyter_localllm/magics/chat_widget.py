@@ -184,6 +184,9 @@ class OutputDisplay(AnswerDisplay):
         self._last_paint = -1.0
         self.is_shortened = False
 
+    def _longer(self, max_tokens: int) -> str:
+        return f"chat_widget(max_tokens={max_tokens})"
+
     def _paint_text(self, added: str) -> None:
         self._paint(self._with_thinking(self._shape(self.text)))
 

@@ -84,6 +84,14 @@ def test_stop_keeps_what_is_there(slow_model: Path) -> None:
     assert button.description == "Send"
 
 
+def test_a_cut_answer_says_how_this_chat_gives_longer_ones(slow_model: Path) -> None:
+    log, question, button = parts(chat_widget(str(slow_model), max_tokens=5))
+    question.value = "go"
+    button.click()
+    wait_for_answer()
+    assert seen(log)[-1].endswith("For a longer one, write `chat_widget(max_tokens=10)`.")
+
+
 def test_an_error_is_told_in_the_chat(tmp_path: Path) -> None:
     log, question, button = parts(chat_widget(str(tmp_path / "none.gguf")))
     question.value = "Hello"

@@ -181,7 +181,7 @@ def test_a_quick_answer_shows_no_progress(published: list[dict[str, Any]], clock
 @pytest.mark.parametrize(
     ("completion", "max_tokens", "expected"),
     [
-        (40, 40, "cut after 40 tokens. For a longer one, write %%llm --max-tokens 80."),
+        (40, 40, "cut after 40 tokens. For a longer one, write `%%llm --max-tokens 80`."),
         (30, 40, "fill the model's context window (42 tokens)"),
     ],
 )
