@@ -44,7 +44,7 @@ define install_packages
     $$as DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }; }
 endef
 
-.PHONY: help lab test env env-test engine node front-end browser lint soak bench format clean
+.PHONY: help lab test env env-test engine node front-end browser pandoc lint soak bench format clean
 
 help:
 	@echo "make lab    open JupyterLab on the first example, with the starter model"
@@ -59,7 +59,7 @@ lab: env
 	$(VENV)/bin/python -m jupyter lab examples/01_first_steps.ipynb \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
-test: env-test browser lint
+test: env-test browser pandoc lint
 	$(VENV)/bin/python -m pytest $(TEST_ARGS)
 
 soak: env-test
@@ -150,6 +150,13 @@ browser:
 	echo "Installing Chromium for the browser tests."; \
 	$(call install_packages,chromium fonts-noto-color-emoji fonts-noto-cjk) || \
 		echo "No Chromium could be installed here: the browser tests will be skipped."
+
+# nbconvert writes LaTeX with it.
+pandoc:
+	@command -v pandoc >/dev/null || { \
+		echo "Installing pandoc for the tests of exports."; \
+		$(call install_packages,pandoc) || \
+			echo "No pandoc could be installed here: the test of LaTeX will be skipped."; }
 
 clean:
 	rm -rf build dist *.egg-info jupyter_localllm/labextension labextension/lib \

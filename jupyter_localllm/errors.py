@@ -10,6 +10,8 @@
     │   ├── InvalidGrammar           a GBNF grammar or JSON schema that does not compile
     │   ├── PromptTooLong            more prompt tokens than the context window
     │   ├── TemplateFailed           the model's chat template failed or ran over its limits
+    │   ├── DiagramInvalid           the source of a diagram does not parse
+    │   ├── DiagramTooLarge          it is too long, or too much work to lay out
     │   └── Unsupported              this model cannot do that (embeddings, chat)
     ├── RequestTooLarge         413
     ├── Unauthorized            401
@@ -26,6 +28,7 @@
     │   └── HostStopping             it ends, and everything that runs on it
     ├── HistoryError            503  the kept chats cannot be read or saved
     │   └── HistoryFull         507  no room on the disk for them
+    ├── DiagramsUnavailable     503  this machine lacks what draws diagrams, or it failed
     ├── Cancelled               499  the caller went away or asked to stop
     └── InternalError           500  our own bug
 
@@ -136,6 +139,16 @@ class TemplateFailed(RequestError):
     code = "template_failed"
 
 
+class DiagramInvalid(RequestError):
+    """``details``: ``kind line column source_line reason``; places from 1, 0 where unknown."""
+
+    code = "diagram_invalid"
+
+
+class DiagramTooLarge(RequestError):
+    code = "diagram_too_large"
+
+
 class Unsupported(RequestError):
     code = "unsupported"
 
@@ -215,6 +228,11 @@ class HistoryError(LocalLLMError):
 
 class HistoryFull(HistoryError):
     status = 507
+
+
+class DiagramsUnavailable(LocalLLMError):
+    code = "diagrams_unavailable"
+    status = 503
 
 
 class Cancelled(LocalLLMError):
