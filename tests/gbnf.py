@@ -1,4 +1,4 @@
-"""Reads grammars in llama.cpp's notation and writes sentences of them by chance.
+"""Reads grammars in llama.cpp's notation: writes sentences of them by chance, and recognises them.
 
 What a grammar allows is tested on its own text, as llama.cpp gets it, without a model.
 """
@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-
-#: A part of a rule: given a source of chance and a list to write to.
-Part = Callable[[random.Random, list[str]], None]
+from dataclasses import dataclass
 
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "]": "]", "[": "["}
 
 
-class Grammar:
-    """A grammar that can be walked.
+@dataclass(frozen=True)
+class Part:
+    """A part of a rule.
 
-    Parameters
+    Attributes
     ----------
-    text : str
-        GBNF: literals, classes, groups, alternatives, ``? * + {m,n}``.
-    most_repeats : int
-        Longest run of ``*`` and ``+``.
+    write : callable
+        Appends what it stands for, as chance has it, to a list.
+    ends : callable
+        Given a text and a position in it, where a match that begins there can end.
     """
 
-    def __init__(self, text: str, most_repeats: int = 5) -> None:
-        self._most_repeats = most_repeats
+    write: Callable[[random.Random, list[str]], None]
+    ends: Callable[[str, int], frozenset[int]]
+
+
+class Grammar:
+    """A grammar of literals, classes, groups, alternatives and ``? {m,n}``, a rule in each line."""
+
+    def __init__(self, text: str) -> None:
         self._rules: dict[str, Part] = {}
         self._used: set[str] = {"root"}
         for line in text.splitlines():
@@ -41,8 +46,12 @@ class Grammar:
     def sentence(self, seed: int) -> str:
         """Return a sentence; the same one for the same seed."""
         written: list[str] = []
-        self._rules["root"](random.Random(seed), written)
+        self._rules["root"].write(random.Random(seed), written)
         return "".join(written)
+
+    def accepts(self, text: str) -> bool:
+        """Whether the text is a sentence."""
+        return len(text) in self._rules["root"].ends(text, 0)
 
     def _peek(self) -> str:
         while self._text[self._at : self._at + 1] == " ":
@@ -54,7 +63,10 @@ class Grammar:
         while self._peek() == "|":
             self._at += 1
             choices.append(self._sequence())
-        return lambda chance, out: chance.choice(choices)(chance, out)
+        return Part(
+            lambda chance, out: chance.choice(choices).write(chance, out),
+            lambda text, at: frozenset().union(*(each.ends(text, at) for each in choices)),
+        )
 
     def _sequence(self) -> Part:
         parts: list[Part] = []
@@ -63,9 +75,15 @@ class Grammar:
 
         def write(chance: random.Random, out: list[str]) -> None:
             for part in parts:
-                part(chance, out)
+                part.write(chance, out)
 
-        return write
+        def ends(text: str, at: int) -> frozenset[int]:
+            places = frozenset({at})
+            for part in parts:
+                places = _onward(part, text, places)
+            return places
+
+        return Part(write, ends)
 
     def _one(self) -> Part:
         sign = self._peek()
@@ -85,7 +103,10 @@ class Grammar:
         name = self._text[start : self._at]
         assert name, self._text[self._at :]
         self._used.add(name)
-        return lambda chance, out: self._rules[name](chance, out)
+        return Part(
+            lambda chance, out: self._rules[name].write(chance, out),
+            lambda text, at: self._rules[name].ends(text, at),
+        )
 
     def _character(self) -> str:
         sign = self._text[self._at]
@@ -102,46 +123,67 @@ class Grammar:
 
     def _literal(self) -> Part:
         self._at += 1
-        text = ""
+        said = ""
         while self._text[self._at] != '"':
-            text += self._character()
+            said += self._character()
         self._at += 1
-        return lambda chance, out: out.append(text)
+        return Part(
+            lambda _, out: out.append(said),
+            lambda text, at: frozenset({at + len(said)} if text.startswith(said, at) else ()),
+        )
 
     def _class(self) -> Part:
         self._at += 1
-        ranges: list[tuple[int, int]] = []
+        ranges: list[tuple[str, str]] = []
         assert self._text[self._at] != "^", "such classes are not used"
         while self._text[self._at] != "]":
             first = last = self._character()
             if self._text[self._at] == "-" and self._text[self._at + 1] != "]":
                 self._at += 1
                 last = self._character()
-            ranges.append((ord(first), ord(last)))
+            ranges.append((first, last))
         self._at += 1
 
         def write(chance: random.Random, out: list[str]) -> None:
-            out.append(chr(chance.randint(*chance.choice(ranges))))
+            first, last = chance.choice(ranges)
+            out.append(chr(chance.randint(ord(first), ord(last))))
 
-        return write
+        def ends(text: str, at: int) -> frozenset[int]:
+            is_in = any(first <= text[at : at + 1] <= last for first, last in ranges)
+            return frozenset({at + 1} if is_in else ())
+
+        return Part(write, ends)
 
     def _repeated(self, part: Part) -> Part:
         sign = self._text[self._at : self._at + 1]
-        least, most = {
-            "?": (0, 1),
-            "*": (0, self._most_repeats),
-            "+": (1, self._most_repeats),
-        }.get(sign, (1, 1))
-        if sign == "{":
+        assert sign not in ("*", "+") or not sign, "a repetition without a limit"
+        if sign == "?":
+            least, most = 0, 1
+            self._at += 1
+        elif sign == "{":
             end = self._text.index("}", self._at)
             lower, _, upper = self._text[self._at + 1 : end].partition(",")
             least, most = int(lower), int(upper or lower)
             self._at = end + 1
-        elif (least, most) != (1, 1):
-            self._at += 1
+        else:
+            return part
 
         def write(chance: random.Random, out: list[str]) -> None:
             for _ in range(chance.randint(least, most)):
-                part(chance, out)
+                part.write(chance, out)
 
-        return write
+        def ends(text: str, at: int) -> frozenset[int]:
+            places = frozenset({at})
+            found = places if least == 0 else frozenset()
+            for count in range(1, most + 1):
+                places = _onward(part, text, places)
+                if not places:
+                    break
+                found = found | places if count >= least else found
+            return found
+
+        return Part(write, ends)
+
+
+def _onward(part: Part, text: str, places: frozenset[int]) -> frozenset[int]:
+    return frozenset().union(*(part.ends(text, at) for at in places))

@@ -11,6 +11,10 @@ import os
 import sqlite3
 from pathlib import Path
 
+#: Kernels inherit this from the Jupyter server: the file that keeps its chats; empty where it keeps
+#: none.
+HISTORY_FILE_ENV = "LOCALLLM_HISTORY_FILE"
+
 #: What SQLite keeps beside a file.
 COMPANIONS = ("-wal", "-shm", "-journal")
 

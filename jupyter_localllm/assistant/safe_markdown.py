@@ -3,7 +3,8 @@
 A front end's own sanitiser stops scripts but lets a reply load remote images, which tells their
 server what the reply says, and takes HTML that clicks commands. So here, outside of code: HTML
 tags become text, images become links, and TeX that carries URLs or CSS, or that would stay
-defined for other documents, is broken.
+defined for other documents, is broken. A fence of Mermaid becomes one of text: front ends lay its
+source out in the live page.
 Code is left as it is. What counts as code is only what every Markdown parser (marked,
 markdown-it, mistune) and JupyterLab's math finder agree upon; from the first doubtful fence on,
 nothing is taken for code any more, and a space is the only thing put in.
@@ -20,6 +21,12 @@ from dataclasses import dataclass
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[\w+#.:={}\- ]*)")
 #: A line that some parser may take for a fence: behind list and quote markers, or oddly indented.
 _FENCE_LIKE = re.compile(r"(?:[\s>*+\-|]|\d+[.)])*(?:`{3,}|~{3,})")
+#: What may stand before a fence: marks of lists, quotes and footnotes.
+_BEFORE_FENCE = re.compile(r"(?:\W|\d+[.)])*")
+_FOOTNOTE = re.compile(r"\[\^[^\[\]]*\]:")
+_FENCE_RUN = re.compile("`{3,}|~{3,}")
+#: What a front end draws; entities and escapes can spell the word too.
+_DRAWN = re.compile(r"mermaid|[&\\]", re.I)
 _RUN = re.compile("`+")
 #: A line with more runs of backticks is not worth the time to pair them.
 _MAX_RUNS = 200
@@ -78,7 +85,7 @@ class _Scanner:
                 self._write_paragraph()
                 fence = _FENCE.match(line)
                 open_fence = fence["fence"] if fence and end > len(self.lines) else ""
-                self.safe += self.lines[position:end]
+                self.safe += [_inert(line), *self.lines[position + 1 : end]]
                 self.is_doubtful = _leaves_formula_open("\n".join(self.lines[position:end]))
                 position = end
                 continue
@@ -132,7 +139,7 @@ class _Scanner:
         has_code = not (self.is_doubtful or self.n_dollar_pairs % 2)
         has_code = has_code and all(map(_has_whole_spans, self.paragraph))
         is_math = self.n_dollar_pairs % 2 == 1
-        for line in self.paragraph:
+        for line in map(_inert, self.paragraph):
             if has_code and not is_math:
                 self.safe.append(_outside_spans(line))
             else:
@@ -140,6 +147,15 @@ class _Scanner:
             self.n_dollar_pairs += line.count("$$")
             is_math = self.n_dollar_pairs % 2 == 1
         self.paragraph = []
+
+
+def _inert(line: str) -> str:
+    """Return the line without a language that a front end would draw, if it may begin a fence."""
+    run = _FENCE_RUN.search(line)
+    if run is None or "`" in line[run.end() :] or not _DRAWN.search(line, run.end()):
+        return line
+    before = _FOOTNOTE.sub("", line[: run.start()])
+    return f"{line[: run.end()]}text" if _BEFORE_FENCE.fullmatch(before) else line
 
 
 def _is_plain_code(line: str, indent: int, fence: str) -> bool:

@@ -47,6 +47,9 @@ ACTIONS = {
     "doc": Action("write docstrings and comments", "doc"),
     "translate": Action("translate text: translate LANGUAGE", "translate", body="text"),
     "summarise": Action("say the main points of a text", "summarise", body="text"),
+    "diagram": Action(
+        "draw a diagram of what the words say", body="words", format="mermaid", has_memory=True
+    ),
 }
 
 #: Other spellings of actions.
@@ -63,11 +66,14 @@ FORMATS = {
     "math": "formulas",
     "text": "plain text",
     "table": "a pandas DataFrame",
-    "mermaid": "the source of a Mermaid diagram",
-    "dot": "the source of a Graphviz diagram",
+    "mermaid": "a diagram, drawn from Mermaid source",
+    "dot": "a diagram, drawn from Graphviz source",
     "graphviz": "the same",
     "svg": "the source of a picture",
 }
+
+#: Formats whose answer is a diagram that is drawn, and its language.
+DRAWN = {"mermaid": "mermaid", "dot": "dot", "graphviz": "dot"}
 
 #: Other spellings of formats.
 FORMAT_NAMES = {name: name for name in FORMATS} | {"md": "markdown"}

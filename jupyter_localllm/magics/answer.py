@@ -14,7 +14,8 @@ from IPython.core.error import UsageError
 
 from ..client import bridge
 from ..errors import LocalLLMError
-from ..protocol import ChatCompletionRequest
+from ..protocol import ChatCompletionRequest, CompletionChunk
+from .actions import DRAWN
 from .answer_display import AnswerDisplay
 from .display import PlainDisplay, RichDisplay
 from .execute import CodeStopped, refuse_inside_run
@@ -23,6 +24,7 @@ from .frontend import can_erase, updates_outputs
 from .host_session import HostSession
 from .last_answer import Answers, LastAnswer
 from .progress_widget import ProgressLine
+from .thinking import ThinkingSplitter
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from .question import Question
 
 #: Formats whose last state is more than the text that streamed in.
-_CONCLUDED = frozenset({"code", "json", "table", "html"})
+_CONCLUDED = frozenset({"code", "json", "table", "html", *DRAWN})
 
 
 class AnswerStopped(KeyboardInterrupt):
@@ -87,11 +89,17 @@ def answer_question(
     if question.execute and question.format != "code":
         question = dataclasses.replace(question, format="code")
     schema = schema_for(question.schema, question.format, shell.user_ns)
+    if question.diagram.save:
+        from .diagram_value import refuse_to_replace, save_value
+
+        refuse_to_replace(question.diagram.save, may_replace=question.diagram.may_replace)
     asking = Asking(shell, session, question, settings)
     try:
         answer = Attempts(shell, asking, question, schema).run()
         if question.into is not None:
             shell.user_ns[question.into] = answer.value
+        if question.diagram.save:
+            save_value(answer.value, question.diagram)
         return answer
     except (AnswerStopped, CodeStopped):
         raise
@@ -149,6 +157,22 @@ class Asking:
                 self._keep(answer)
         return answer, display
 
+    def reply(self, request: ChatCompletionRequest) -> str:
+        """Return the text of an answer that is not shown.
+
+        Raises
+        ------
+        KeyboardInterrupt, LocalLLMError
+            It was interrupted; it failed.
+        """
+        split = ThinkingSplitter()
+        with closing(bridge.iterate(self._session.stream(request))) as events:
+            for event in events:
+                if isinstance(event, CompletionChunk):
+                    split.feed(event.text)
+        split.finish()
+        return split.text
+
     def _stream(
         self, request: ChatCompletionRequest, display: AnswerDisplay, progress: ProgressLine | None
     ) -> None:
@@ -192,6 +216,16 @@ class Asking:
         is_code = question.format == "code"
         is_concluded = question.format in _CONCLUDED
         shape = shape_of(question.format)
+        if self.is_rich and question.format == "markdown":
+            from .diagram_display import DiagramDisplay
+            from .drawing import theme_of
+
+            return DiagramDisplay(
+                theme=theme_of(question.diagram.theme),
+                is_streaming=question.is_streaming,
+                shape=shape,
+                progress=progress,
+            )
         if self.is_rich:
             return RichDisplay(
                 is_streaming=question.is_streaming,

@@ -6,15 +6,22 @@ only caller of ``execute.run_code``.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..assistant.diagrams.repair_turn import repair_text
+from ..errors import DiagramInvalid
 from ..protocol import ChatCompletionRequest, ChatMessage
+from .actions import DRAWN
 from .answer_display import AnswerDisplay
 from .conclusions import Conclusion, conclude, shown_code
 from .consent import ask_consent
+from .diagram_answer import settle_diagrams
+from .diagram_display import DiagramDisplay
+from .diagram_value import Diagram
 from .execute import CodeFailed, CodeRun, CodeStopped, run_code
 from .fences import fenced, folded, safe_and_closed, shortened
 from .formats import Shown, request_for
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .answer import Asking
+    from .diagram_errors import BrokenDiagram
     from .last_answer import LastAnswer
     from .question import Question
 
@@ -53,12 +61,15 @@ class _Failure:
         What the model is told; "" asks the same question again.
     error : BaseException
         What the cell ends with if this was the last attempt.
+    is_repairable : bool
+        Another attempt makes sense.
     """
 
     summary: str
     body: str
     repair: str
     error: BaseException
+    is_repairable: bool = True
 
 
 class Attempts:
@@ -89,12 +100,14 @@ class Attempts:
         request = question.request
         n_attempts = 1 + (question.retry if self._can_repair else 0)
         for number in range(1, n_attempts + 1):
-            sent = request_for(request, question.format, self._schema, self._n_cut)
+            sent = request_for(
+                request, question.format, self._schema, self._n_cut, question.diagram
+            )
             answer, display = self._asking.ask(sent)
             failure = self._settle(answer, display, number)
             if failure is None:
                 return answer
-            if number == n_attempts:
+            if number == n_attempts or not failure.is_repairable:
                 raise failure.error from None
             self._fold(display, failure, f"Attempt {number} of {n_attempts}")
             self._n_cut += answer.finish_reason == "length"
@@ -103,17 +116,37 @@ class Attempts:
 
     @property
     def _can_repair(self) -> bool:
-        return self._question.execute or self._question.format in ("json", "table")
+        return self._question.execute or self._question.format in ("json", "table", *DRAWN)
 
     def _settle(self, answer: LastAnswer, display: AnswerDisplay, number: int) -> _Failure | None:
-        conclusion = conclude(self._shell, self._question, answer, self._schema)
+        conclusion = self._concluded(answer, display)
         answer.value = conclusion.value
+        if self._question.on_broken_diagram is not None:
+            self._question.on_broken_diagram(conclusion.broken)
+        if conclusion.broken is not None:
+            return self._undrawn(display, conclusion.broken)
         if conclusion.error is not None:
             return self._unusable(answer, display, conclusion)
+        if isinstance(conclusion.value, Diagram):
+            answer.diagrams = [conclusion.value]
+        if isinstance(display, DiagramDisplay):
+            settle_diagrams(self._asking, self._question, answer, display)
+            conclusion = dataclasses.replace(conclusion, note=display.undrawn_note)
         if not self._question.execute or self._question.dry_run:
             self._conclude(display, conclusion)
             return None
         return self._execute(answer, display, conclusion, number)
+
+    def _concluded(self, answer: LastAnswer, display: AnswerDisplay) -> Conclusion:
+        def say_drawing() -> None:
+            display.conclude(note="Drawing …")
+
+        try:
+            return conclude(self._shell, self._question, answer, self._schema, say_drawing)
+        except KeyboardInterrupt:
+            # Only drawing takes so long that anybody interrupts it.
+            display.conclude(note="Stopped.")
+            raise
 
     def _unusable(
         self, answer: LastAnswer, display: AnswerDisplay, conclusion: Conclusion
@@ -123,6 +156,16 @@ class Attempts:
         display.conclude(None, note="", error_code=error.error_code)
         repair = _REPAIR_CODE.format(problem=error.message) if self._question.execute else ""
         return _Failure(shortened(error.message, 160), safe_and_closed(answer.text), repair, error)
+
+    def _undrawn(self, display: AnswerDisplay, broken: BrokenDiagram) -> _Failure:
+        display.conclude(broken.shown(), note="", error_code=broken.error.error_code)
+        error = broken.error
+        repair = ""
+        if isinstance(error, DiagramInvalid):
+            repair = repair_text(broken.kind, broken.source, error)
+        return _Failure(
+            broken.summary(), broken.body(), repair, broken.final_error(), broken.is_repairable
+        )
 
     def _conclude(self, display: AnswerDisplay, conclusion: Conclusion, **facts: object) -> None:
         if not display.is_concluded_by_caller:

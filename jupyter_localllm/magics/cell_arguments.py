@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from IPython.core.error import UsageError
 
-from .actions import ACTION_NAMES, ACTIONS, CODING
-from .commands import Ask, ShowHelp
+from .actions import ACTION_NAMES, ACTIONS, CODING, DRAWN
+from .commands import Ask, DiagramOptions, ShowHelp
+from .diagram_options import TYPES, has_any, read_options
 from .options import cell_parser, join_cells
 from .parsers import HelpRequested, Parser, shortened
 from .words import model_reference, split_words
@@ -99,7 +100,21 @@ def parse_words(words: Sequence[str]) -> Ask:
         confirm=values.confirm,
         dry_run=values.dry_run,
         time_limit_s=values.time_limit,
+        diagram=_diagram(parser, values, format_name),
     )
+
+
+def _diagram(parser: Parser, values: Namespace, format_name: str) -> DiagramOptions:
+    """Return the options of a diagram; ``--theme`` is also of those in a Markdown answer."""
+    if format_name not in DRAWN:
+        stray = has_any(values)
+        if stray:
+            parser.error(f"{stray} belongs to a diagram: %%llm diagram {stray}")
+        if values.theme is not None and format_name != "markdown":
+            parser.error(f"--theme belongs to diagrams, and -f {format_name} has none")
+        return DiagramOptions(theme=values.theme or "neutral")
+    kind = DRAWN[values.format] if values.format else ""
+    return read_options(parser, values, kind, values.type or "")
 
 
 def _model_and_objects(
@@ -133,10 +148,14 @@ def _action_and_format(parser: Parser, action: str, values: Namespace) -> tuple[
             format_name = "html"
         elif is_running and action in {"ask", *CODING}:
             format_name = "code"
+        elif values.type is not None:
+            format_name = TYPES[values.type]
         else:
             format_name = ACTIONS[action].format
     if action == "ask" and format_name == "code":
         action = "code"
+    if action == "diagram" and format_name not in DRAWN:
+        parser.error(f"diagram draws a picture, and -f {format_name} has none")
     if is_running and (format_name != "code" or action not in CODING):
         option = "-x" if values.execute else "--dry-run"
         parser.error(

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .diagram_errors import BrokenDiagram
+
 _MAX_RUNS = 500
 _MAX_ERRORS = 100
 #: How alike two texts are that count as one cell where there are no ids.
@@ -39,6 +41,8 @@ class CellRun:
         Plain text; empty where the run was good.
     is_question : bool
         The cell asked a model, so that it is never what a question is about.
+    broken_diagram : BrokenDiagram or None
+        The last diagram of its output that could not be drawn.
     """
 
     number: int
@@ -47,6 +51,7 @@ class CellRun:
     error: str = ""
     is_interrupted: bool = False
     is_question: bool = False
+    broken_diagram: BrokenDiagram | None = None
 
     def is_same_cell(self, other: CellRun) -> bool:
         """Whether both are runs of one cell, as far as that can be known."""
@@ -108,6 +113,11 @@ class CellRuns:
         if self.now is not None:
             self.now.is_question = True
 
+    def mark_diagram(self, broken: BrokenDiagram | None) -> None:
+        """Note a diagram of the cell that runs now that could not be drawn; ``None``: all were."""
+        if self.now is not None:
+            self.now.broken_diagram = broken
+
     def finished(self) -> list[CellRun]:
         """Return the runs that have ended, oldest first."""
         return list(self._runs)
@@ -130,12 +140,19 @@ class CellRuns:
         One that a later good run of the same cell has cured is not; neither is that of a cell
         that was deleted, of a question to a model, or an interrupt.
         """
+        return self._newest_fault(lambda run: bool(run.error) and not run.is_question)
+
+    def current_fault(self) -> CellRun | None:
+        """Return the same, or a newer run with a diagram that could not be drawn."""
+        return self._newest_fault(
+            lambda run: bool(run.broken_diagram or (run.error and not run.is_question))
+        )
+
+    def _newest_fault(self, is_faulty: Callable[[CellRun], bool]) -> CellRun | None:
         runs = list(self._runs)
         for position in range(len(runs) - 1, -1, -1):
             run = runs[position]
-            if not run.error or run.is_question or run.is_interrupted:
-                continue
-            if run.cell_id in self._deleted:
+            if not is_faulty(run) or run.is_interrupted or run.cell_id in self._deleted:
                 continue
             later = runs[position + 1 :]
             if not any(not other.error and run.is_same_cell(other) for other in later):

@@ -5,9 +5,12 @@ Called by ``composer.py`` for the body of ``%%llm explain`` and the target of ``
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from IPython.core.error import UsageError
 
@@ -149,7 +152,7 @@ class CellTargets:
                 f"here{nearest(target, known)} To ask in words, write %%llm in the first line of a "
                 "cell."
             )
-        source = _source_of_object(value)
+        source = None if inspect.ismodule(value) else self.source_of(value)
         if source is not None:
             return _subject(target, source, "")
         text = text_of(value, self._value_tokens)
@@ -160,6 +163,32 @@ class CellTargets:
             is_truncated=bool(text.n_tokens_whole),
         )
         return Subject((item,))
+
+    def source_of(self, value: object) -> str | None:
+        """Return the code of a function, class or module that is written in Python."""
+        if inspect.ismodule(value) or inspect.isroutine(value):
+            return _kept_source(value)
+        if not inspect.isclass(value):
+            return None
+        # Python finds a class by its module's file, which cells do not have.
+        in_cell = value.__module__ == "__main__"
+        return (self._class_in_cells(value.__qualname__) if in_cell else None) or (
+            _kept_source(value)
+        )
+
+    def _class_in_cells(self, name: str) -> str | None:
+        """Return the newest class of this name that a cell of this session has."""
+        for run in reversed(self._runs.finished()):
+            if f"class {name}" not in run.source:
+                continue
+            try:
+                tree = ast.parse(run.source)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+            for node in tree.body:
+                if isinstance(node, ast.ClassDef) and node.name == name and not run.error:
+                    return ast.get_source_segment(run.source, node)
+        return None
 
     def _numbers(self) -> str:
         numbers = [run.number for run in self._runs.finished() if run.number]
@@ -172,12 +201,15 @@ class CellTargets:
         return f"There are {', '.join(failed)}." if failed else "No cell has failed."
 
 
-def _source_of_object(value: object) -> str | None:
-    """Return the code of a function or class that is written in Python."""
-    import inspect
-
-    if not (inspect.isroutine(value) or inspect.isclass(value)):
+def cell_number(target: str) -> int | None:
+    """Return the number in ``In[3]``, ``Err[3]`` or ``3``; ``None`` where it is none of these."""
+    match = _NUMBERED.fullmatch(target)
+    if match is None or match["kind"] == "Out":
         return None
+    return int(match["number"] or match["bare"])
+
+
+def _kept_source(value: Any) -> str | None:
     try:
         return inspect.getsource(value)
     except (OSError, TypeError):

@@ -10,6 +10,33 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class DiagramOptions:
+    """How a diagram is asked for, drawn and kept.
+
+    Attributes
+    ----------
+    type : str
+        ``flowchart``, ``pie`` …; empty: told from the question.
+    kind : str
+        ``mermaid`` or ``dot`` where the line says so; else empty.
+    is_free : bool
+        The model is not held to the type's grammar.
+    direction : str
+        ``TB``, ``LR`` …; empty: left to the model.
+    save : str
+        Path of a file; empty: none.
+    """
+
+    type: str = ""
+    kind: str = ""
+    is_free: bool = False
+    direction: str = ""
+    theme: str = "neutral"
+    save: str = ""
+    may_replace: bool = False
+
+
+@dataclass(frozen=True)
 class Ask:
     """``%%llm``: the options of one question; ``None`` means the configured default.
 
@@ -51,6 +78,7 @@ class Ask:
     confirm: bool = False
     dry_run: bool = False
     time_limit_s: float | None = None
+    diagram: DiagramOptions = DiagramOptions()
 
 
 @dataclass(frozen=True)
@@ -140,7 +168,7 @@ class Configure:
 
 @dataclass(frozen=True)
 class ShowAnswer:
-    """``%llm show [answer|code|prompt]``."""
+    """``%llm show [answer|code|prompt|diagram]``."""
 
     part: str = "answer"
 
@@ -152,6 +180,24 @@ class SaveConversation:
     path: str
     chat: str | None = None
     may_replace: bool = False
+
+
+@dataclass(frozen=True)
+class DrawTarget:
+    """``%llm diagram [In[3] | NAME | FILE]``: what a cell or a value is, without a model.
+
+    Attributes
+    ----------
+    targets : tuple of str
+        Empty: the cell above. More than one: DataFrames.
+    what : str
+        ``flow``, ``classes`` or ``imports`` of code; empty: what suits it.
+    """
+
+    targets: tuple[str, ...] = ()
+    what: str = ""
+    diagram: DiagramOptions = DiagramOptions()
+    into: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +232,7 @@ Command = (
     | Configure
     | ShowAnswer
     | SaveConversation
+    | DrawTarget
     | StopAnswers
     | ShowVersion
     | ShowHelp

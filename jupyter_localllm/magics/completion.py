@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from .magics import LocalLLM
 
-_KEYS = ("%%llm", "%llm", "%%explain", "%%ai", "%ai")
+_KEYS = (
+    *("%%llm", "%llm", "%%explain", "%%ai", "%ai"),
+    *("%%mermaid", "%%dot", "%%graphviz"),
+)
 
 
 def complete_with(shell: InteractiveShell, owner: LocalLLM) -> None:

@@ -36,6 +36,7 @@ from .conversations import (
     new_question,
     warn_not_kept,
 )
+from .instructions import instructions
 from .interpolation import Interpolation, interpolated
 from .notebook_context import NotebookContext
 from .parameters import read_parameters
@@ -125,7 +126,7 @@ class Composer:
         self._chats = chats
         self._settings = settings
         self._around = NotebookContext(runs, variables)
-        self._targets = CellTargets(runs, variables, self._around, settings.value_tokens)
+        self.targets = CellTargets(runs, variables, self._around, settings.value_tokens)
         self._notes: list[str] = []
 
     def compose(
@@ -175,6 +176,7 @@ class Composer:
             into=ask.into,
             render=ask.render,
             code=subject.code,
+            diagram=ask.diagram,
             previous=previous,
             on_answer=self._keeper(ask, record, named, system),
         )
@@ -184,13 +186,13 @@ class Composer:
 
     def _subject_of_line(self, act: ActOn) -> Subject:
         if act.target:
-            return self._targets.named(act.target)
+            return self.targets.named(act.target)
         if act.is_about_error:
-            subject = self._targets.current_error()
+            subject = self.targets.current_error()
             if subject is None:
-                raise self._targets.no_error()
+                raise self.targets.no_error()
             return subject
-        return self._targets.above()
+        return self.targets.above()
 
     def _subject_of_cell(self, ask: Ask, body: str) -> tuple[Subject, str]:
         """Return what the lines below ``%%llm`` are about, and the words among them."""
@@ -203,15 +205,15 @@ class Composer:
             has_context = (ask.context or self._settings.context) != "none"
             if kind == "text" and has_context:
                 return Subject(()), ""
-            return self._targets.above(), ""
+            return self.targets.above(), ""
         if kind == "text":
             item = ContextItem(kind="selection", label="Text", text=self._put_in(body))
             return Subject((item,)), ""
         only = body.strip()
         if only.startswith("{") and self._is_one_place(only):
-            return self._targets.named(only[1:-1]), ""
+            return self.targets.named(only[1:-1]), ""
         # Code keeps its braces, which are those of f-strings, sets and dictionaries.
-        return self._targets.of_body(body), ""
+        return self.targets.of_body(body), ""
 
     def _is_one_place(self, text: str) -> bool:
         done = interpolated(text, self._variables, 1)
@@ -247,12 +249,10 @@ class Composer:
         else:
             earlier = []
         prompts = {name: prompt.text for name, prompt in self._prompts().items()}
-        instructions = self._instructions(ask, prompts)
+        added = instructions(ask, prompts, self._own_prompts)
         asked = msgspec.structs.replace(record, action=_THIS)
-        conversation = prompt_parts.compose(
-            [*earlier, asked], system, {**prompts, _THIS: instructions}
-        )
-        if record.context or instructions:
+        conversation = prompt_parts.compose([*earlier, asked], system, {**prompts, _THIS: added})
+        if record.context or added:
             return conversation
         # Words alone are sent exactly as they were typed.
         return dataclasses.replace(conversation, question=ChatMessage("user", record.content))
@@ -260,35 +260,16 @@ class Composer:
     def _prompts(self) -> dict[str, Prompt]:
         return load_prompts(self._own_prompts, report=self._notes.append)
 
-    def _instructions(self, ask: Ask, prompts: Mapping[str, str]) -> str:
-        """Return the action's prompt with what the format asks for."""
-        action = ACTIONS[ask.action]
-        text = prompts.get(action.prompt, "")
-        if ask.format in ("markdown", action.format):
-            return text
-        together = self._format_text(f"{action.prompt}-{ask.format}") if action.prompt else ""
-        has_own = (self._own_prompts / f"{action.prompt}.md").is_file()
-        if together and not has_own:
-            # What an action says about prose would contradict the format.
-            return together
-        return "\n\n".join(filter(None, [text, self._format_text(ask.format)]))
-
     @property
     def _own_prompts(self) -> Path:
         folder = self._settings.prompt_folder
         return Path(folder).expanduser() if folder else default_folder()
 
-    def _format_text(self, name: str) -> str:
-        """Return what is said for a format: a file like those of the actions; "" for none."""
-        name = {"graphviz": "dot"}.get(name, name)
-        for folder in (self._own_prompts / "formats", _OUR_FORMATS):
-            try:
-                return (folder / f"{name}.md").read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                continue
-        return ""
-
     # --- the request ------------------------------------------------------------------------
+
+    def bare_request(self, ask: Ask) -> ChatCompletionRequest:
+        """Return the request of a question without its messages."""
+        return self._request(ask, [], None)
 
     def _request(
         self, ask: Ask, messages: list[ChatMessage], named: NamedChat | None
@@ -384,6 +365,3 @@ class _Keeper:
             self.chats.keep(self.named, self.system, self.question, record)
         except LocalLLMError as error:
             warn_not_kept(self.named.title, error)
-
-
-_OUR_FORMATS = Path(prompt_parts.__file__).parent / "prompts" / "formats"

@@ -6,12 +6,14 @@ One function per kind of format; asks nothing, runs nothing. Called by ``answer.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..assistant.safe_markdown import safe_markdown
 from ..assistant.structured import AnswerCut, AnswerUnusable, check_value, completed, read_json
-from ..errors import LocalLLMError
+from ..errors import DiagramsUnavailable, LocalLLMError
+from .actions import DRAWN
 from .code_cells import find_code, put_into_next_cell
 from .fences import fenced, folded, unfenced
 from .formats import DIAGRAMS, Shown, shape_of
@@ -21,6 +23,7 @@ from .table import Table, as_markdown, data_frame, find_table, table_of_json, wh
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .diagram_errors import BrokenDiagram
     from .last_answer import LastAnswer
     from .question import Question
 
@@ -39,18 +42,28 @@ class Conclusion:
         A line below it, before what the end of the stream calls for.
     error : LocalLLMError or None
         Why it is not what was asked for.
+    broken : BrokenDiagram or None
+        The same, where it is a diagram.
     """
 
     value: Any = None
     shown: Shown | None = None
     note: str = ""
     error: LocalLLMError | None = None
+    broken: BrokenDiagram | None = None
 
 
 def conclude(
-    shell: InteractiveShell, question: Question, answer: LastAnswer, schema: dict[str, Any] | None
+    shell: InteractiveShell,
+    question: Question,
+    answer: LastAnswer,
+    schema: dict[str, Any] | None,
+    on_wait: Callable[[], None] | None = None,
 ) -> Conclusion:
-    """Return what the answer is; errors come in the conclusion, not as exceptions."""
+    """Return what the answer is; errors come in the conclusion, not as exceptions.
+
+    ``on_wait`` is called where that takes long.
+    """
     is_cut = answer.finish_reason == "length"
     try:
         match question.format:
@@ -62,6 +75,8 @@ def conclude(
                 return _html(answer, question.render)
             case "code":
                 return _code(shell, question, answer, is_cut)
+            case name if name in DRAWN:
+                return _diagram(question, answer, is_cut, on_wait)
             case name if name in DIAGRAMS:
                 return Conclusion(value=unfenced(answer.text))
     except LocalLLMError as error:
@@ -130,6 +145,32 @@ def _html(answer: LastAnswer, is_rendered: bool) -> Conclusion:
     if is_rendered and source.strip():
         shown = Shown(shown.markdown, shown.plain, html=framed(source))
     return Conclusion(source, shown)
+
+
+def _diagram(
+    question: Question,
+    answer: LastAnswer,
+    is_cut: bool,
+    on_wait: Callable[[], None] | None,
+) -> Conclusion:
+    """Draw the diagram; one that was cut is closed where its type is known."""
+    from ..assistant.diagrams.extract import find_diagram
+    from .diagram_errors import BrokenDiagram
+    from .drawing import draw, kind_of, theme_of
+
+    kind, options, note = kind_of(question.format), question.diagram, ""
+    source = find_diagram(answer.text, kind)
+    if is_cut and options.type and not options.is_free:
+        from ..assistant.diagrams.closing import closed
+
+        source, note = closed(source, options.type), "What was not finished is left out."
+    try:
+        diagram = draw(source, kind, theme_of(options.theme), on_wait=on_wait)
+    except DiagramsUnavailable as error:
+        return Conclusion(source, shape_of(question.format)(answer.text), error.message)
+    except LocalLLMError as error:
+        return Conclusion(broken=BrokenDiagram(kind, source, error))
+    return Conclusion(diagram, Shown(None, diagram.source, picture=diagram), note)
 
 
 def _code(

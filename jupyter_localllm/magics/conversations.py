@@ -20,8 +20,9 @@ import msgspec
 
 from ..assistant.chat_tree import branch
 from ..assistant.history import ChatHistory
+from ..assistant.history_disk import HISTORY_FILE_ENV
 from ..chat_protocol import Chat, ContextItem, MessageRecord, MessageState, NewChat
-from ..errors import InvalidParameter, LocalLLMError, NotFound
+from ..errors import HistoryError, InvalidParameter, LocalLLMError, NotFound
 from ..protocol import FinishReason
 
 if TYPE_CHECKING:
@@ -159,8 +160,11 @@ class Memory:
 # --- the sidebar's chats --------------------------------------------------------------------
 
 
-def default_history_file() -> Path:
-    """Return the file in which the Jupyter server keeps the chats, unless it is told another."""
+def default_history_file() -> Path | None:
+    """Return the file in which the Jupyter server keeps the chats; ``None`` where it keeps none."""
+    told = os.environ.get(HISTORY_FILE_ENV)
+    if told is not None:
+        return Path(told) if told else None
     from ..assistant.prompts import default_folder
 
     return default_folder().parent / "chats.sqlite3"
@@ -200,17 +204,17 @@ class NamedChats:
 
     Parameters
     ----------
-    path : Path
-        The history file.
+    path : Path or None
+        The history file; ``None`` where chats are not kept.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self._owner = owner_name()
 
     def titles(self) -> list[str]:
         """Return the titles, newest first; nothing where no chat was ever kept."""
-        if not self._path.exists():
+        if self._path is None or not self._path.exists():
             return []
         return self._with(
             lambda history: [each.title for each in history.list_chats(self._owner) if each.title]
@@ -222,7 +226,7 @@ class NamedChats:
         Raises
         ------
         HistoryError
-            The file cannot be read.
+            The file cannot be read, or chats are not kept.
         InvalidParameter
             ``chat_busy``: an answer is being written in it.
         """
@@ -232,7 +236,8 @@ class NamedChats:
             found = [c for c in history.list_chats(self._owner) if c.title.casefold() == folded]
             return history.get_chat(self._owner, found[0].chat_id) if found else None
 
-        chat = self._with(find) if self._path.exists() else None
+        is_new = self._path is not None and not self._path.exists()
+        chat = None if is_new else self._with(find)
         if chat is not None and any(m.state is MessageState.WRITING for m in branch(chat)):
             raise InvalidParameter(
                 f"An answer is being written in the chat “{chat.title}”.",
@@ -281,6 +286,11 @@ class NamedChats:
         self._with(add)
 
     def _with(self, use: Callable[[ChatHistory], Result]) -> Result:
+        if self._path is None:
+            raise HistoryError(
+                "This Jupyter server keeps no chats, so a cell has none to go on with.",
+                "Leave --chat out; turns without it are remembered while this kernel runs.",
+            )
         history = ChatHistory(self._path)
         try:
             return use(history)

@@ -12,13 +12,16 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.display import display, update_display
 
 from .answer_display import METADATA_KEY, UPDATE_INTERVAL_S, AnswerDisplay, waiting_text
 from .fences import folded, safe_and_closed
 from .formats import Shape, Shown, as_markdown
+
+if TYPE_CHECKING:
+    from .diagram_value import Diagram
 
 __all__ = [
     "METADATA_KEY",
@@ -128,22 +131,35 @@ class RichDisplay(AnswerDisplay):
             if self._display_id is None:
                 return
             note = "No answer."
+        if shown.picture is not None:
+            self._end_with_picture(shown, shown.picture, note, facts)
+            return
         if note:
-            shown = _with_note(shown, note)
+            shown = with_note(shown, note)
         self._publish(shown, {METADATA_KEY: facts})
 
+    def _end_with_picture(
+        self, shown: Shown, picture: Diagram, note: str, facts: dict[str, Any]
+    ) -> None:
+        """Show what was changed in it, the picture, and the note below, each where there is one."""
+        about = {METADATA_KEY: {"kind": "diagram", "model": facts.get("model", self.model)}}
+        if picture.changes:
+            from .diagram_errors import folded_changes
+
+            self._publish(folded_changes(picture.changes, picture.source), about)
+            self._display_id = None
+        self._publish(shown, about if note else {METADATA_KEY: facts})
+        if note:
+            self._display_id = None
+            self._publish(with_note(Shown("", ""), note), {METADATA_KEY: facts})
+
     def _publish(self, shown: Shown, metadata: dict[str, Any]) -> None:
-        bundle = {"text/plain": shown.plain}
-        if shown.markdown is not None:
-            bundle = {"text/markdown": shown.markdown, **bundle}
-        if shown.html is not None:
-            bundle["text/html"] = shown.html
-        publish: Callable[..., Any] = update_display
-        if self._display_id is None:
-            self._display_id = f"localllm-{uuid.uuid4().hex}"
-            publish = display
-        publish(bundle, raw=True, metadata=metadata, display_id=self._display_id)
-        self._spend(_MESSAGE_BYTES + sum(len(part.encode()) for part in bundle.values()))
+        is_new = self._display_id is None
+        self._display_id = self._display_id or f"localllm-{uuid.uuid4().hex}"
+        publish_output(self._display_id, shown, metadata, is_new=is_new)
+        # A picture is sent once; it must not stop the text behind it.
+        texts = [] if shown.picture else [shown.plain, shown.markdown or "", shown.html or ""]
+        self._spend(_MESSAGE_BYTES + sum(len(text.encode()) for text in texts))
 
     def _spend(self, n_bytes: int) -> None:
         now = self._clock()
@@ -152,7 +168,24 @@ class RichDisplay(AnswerDisplay):
         self._last_paint, self._last_bytes = now, n_bytes
 
 
-def _with_note(shown: Shown, note: str) -> Shown:
+def publish_output(
+    display_id: str, shown: Shown, metadata: dict[str, Any], *, is_new: bool
+) -> None:
+    """Show an output, or another state of one that is there."""
+    bundle: dict[str, Any] = {"text/plain": shown.plain}
+    if shown.picture is not None:
+        bundle, sizes = shown.picture._repr_mimebundle_()
+        metadata = {**sizes, **metadata}
+    elif shown.markdown is not None:
+        bundle = {"text/markdown": shown.markdown, **bundle}
+    if shown.html is not None:
+        bundle["text/html"] = shown.html
+    # IPython leaves them untyped.
+    publish: Callable[..., Any] = display if is_new else update_display
+    publish(bundle, raw=True, metadata=metadata, display_id=display_id)
+
+
+def with_note(shown: Shown, note: str) -> Shown:
     """Return the output with a line below it, outside of whatever its text left open."""
     markdown, plain = shown.markdown, shown.plain
     if markdown is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_FIRST_LINE = re.compile(r"%%(?:llm|ai)[ \t]+(?P<word>[\w-]+)|%%explain\b")
+_FIRST_LINE = re.compile(r"%%(?:llm|ai)[ \t]+(?P<word>[\w-]+)|%%(?:explain|mermaid|dot|graphviz)\b")
 
 
 def give_empty_body(lines: list[str]) -> list[str]:
@@ -24,6 +24,7 @@ def give_empty_body(lines: list[str]) -> list[str]:
 
     word = match["word"]
     action = ACTIONS.get(ACTION_NAMES.get(word or "", ""))
+    # Of a diagram, the magic itself says better what is missing.
     is_about_code = word is None or (action is not None and action.body != "words")
     if is_about_code or {"-h", "--help"} & set(lines[0].split()):
         return [lines[0].rstrip("\n") + "\n", "\n"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from IPython.core.error import UsageError
@@ -16,12 +16,17 @@ from IPython.core.error import UsageError
 from ..assistant.safe_markdown import safe_markdown
 from ..assistant.structured import response_format
 from ..protocol import ChatCompletionRequest, ResponseFormat
+from .actions import DRAWN
 from .fences import fenced, shortened, unfenced
 from .schema import read_schema
 from .table import table_grammar
 
-#: Diagrams are shown as their source; a fence of their language would be drawn by the page.
-DIAGRAMS = frozenset({"mermaid", "dot", "graphviz", "svg"})
+if TYPE_CHECKING:
+    from .commands import DiagramOptions
+    from .diagram_value import Diagram
+
+#: Shown as their source while they stream; a fence of their language would be drawn by the page.
+DIAGRAMS = frozenset({*DRAWN, "svg"})
 #: Formats whose answer is one thing that is not Markdown.
 _SOURCES = {"json": "json", "html": "html"} | dict.fromkeys(DIAGRAMS, "text")
 #: Characters that a token stands for, at least, in almost every answer; less where that failed.
@@ -43,12 +48,15 @@ class Shown:
         What must be written before anything is added to the Markdown.
     html : str or None
         Only ever a frame of ``html_frame``.
+    picture : Diagram or None
+        Shown in place of all the rest.
     """
 
     markdown: str | None
     plain: str
     open_fence: str = ""
     html: str | None = None
+    picture: Diagram | None = None
 
 
 Shape = Callable[[str], Shown]
@@ -98,6 +106,7 @@ def request_for(
     format_name: str,
     schema: dict[str, Any] | None,
     attempt: int = 0,
+    diagram: DiagramOptions | None = None,
 ) -> ChatCompletionRequest:
     """Return the request with what makes the answer be of its format.
 
@@ -105,6 +114,8 @@ def request_for(
     ----------
     attempt : int
         How often an answer to it was already cut; each time it is given less to say.
+    diagram : DiagramOptions, optional
+        Of a diagram, its type.
 
     Raises
     ------
@@ -128,7 +139,19 @@ def request_for(
         changes["response_format"] = ResponseFormat(type="json_object")
     elif format_name == "table":
         changes["grammar"] = table_grammar()
+    elif format_name in DRAWN and diagram is not None and diagram.type and not diagram.is_free:
+        changes["grammar"] = _grammar_of(diagram, request)
     return msgspec.structs.replace(request, **changes) if changes else request
+
+
+def _grammar_of(diagram: DiagramOptions, request: ChatCompletionRequest) -> str:
+    from ..assistant.diagrams.grammars import diagram_grammar
+
+    return diagram_grammar(
+        diagram.type,
+        direction=diagram.direction or None,
+        max_tokens=request.max_completion_tokens or request.max_tokens,
+    )
 
 
 def schema_for(

@@ -14,6 +14,7 @@ from ..assistant.safe_markdown import safe_markdown
 
 if TYPE_CHECKING:
     from ..protocol import Timings, Usage
+    from .diagram_value import Diagram
 
 #: How many answers are kept; each holds its text.
 KEPT_ANSWERS = 100
@@ -44,7 +45,9 @@ class LastAnswer:
     finish_reason : str
         ``stop``, ``length``, ``cancelled`` or ``error``.
     value : object
-        What ``--into`` binds: text, code, data or a table.
+        What ``--into`` binds: text, code, data, a table or a diagram.
+    diagrams : list of Diagram
+        Those of the answer that were drawn.
     """
 
     question: str
@@ -58,6 +61,7 @@ class LastAnswer:
     finish_reason: str = ""
     error_code: str = ""
     value: Any = field(default=None, repr=False)
+    diagrams: list[Diagram] = field(default_factory=list, repr=False)
 
     @property
     def code(self) -> str:
@@ -90,6 +94,19 @@ class LastAnswer:
 
         return data_frame(find_table(self.text))
 
+    @property
+    def diagram(self) -> Diagram:
+        """The first diagram of the answer, drawn now where it was not yet, as in a terminal.
+
+        Raises
+        ------
+        AnswerUnusable, DiagramInvalid
+            It holds none; it cannot be read.
+        """
+        if not self.diagrams:
+            self.diagrams = [drawn_from(self.text)]
+        return self.diagrams[0]
+
     def __str__(self) -> str:
         return self.text
 
@@ -98,6 +115,27 @@ class LastAnswer:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(self.text)
+
+
+def drawn_from(text: str) -> Diagram:
+    """Draw the first diagram of an answer.
+
+    Raises
+    ------
+    AnswerUnusable, DiagramInvalid
+        There is none; it cannot be read.
+    """
+    from ..assistant.diagrams.extract import kind_of, split_answer
+    from ..assistant.structured import AnswerUnusable
+    from .drawing import draw
+
+    for piece in split_answer(text):
+        if piece.kind != "text" and piece.text.strip():
+            return draw(piece.text, piece.kind)
+    kind = kind_of(text)
+    if kind is None:
+        raise AnswerUnusable("The answer has no diagram.", "Ask for one with %%llm diagram.")
+    return draw(text, kind)
 
 
 class Answers:
@@ -139,4 +177,5 @@ class Answers:
         if self.last is None:
             return "No answer yet. Ask with %%llm; then _llm.last has .text, .code and .json()."
         number = "1 answer" if len(self) == 1 else f"{len(self)} answers"
-        return f"{number}; _llm.last has .text, .thinking, .code, .json(), .table() and .usage."
+        parts = ".text, .thinking, .code, .json(), .table(), .diagram and .usage"
+        return f"{number}; _llm.last has {parts}."

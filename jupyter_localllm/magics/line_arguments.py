@@ -14,6 +14,7 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
+from . import diagram_arguments
 from .actions import ACTIONS
 from .cell_arguments import alias_words, parse_words
 from .commands import (
@@ -109,7 +110,7 @@ def _save(parser: Parser, values: argparse.Namespace, words: list[str]) -> Comma
 
 def _show(parser: Parser, values: argparse.Namespace, words: list[str]) -> Command:
     parser.refuse_more(words, 1)
-    parts = ("answer", "code", "prompt")
+    parts = ("answer", "code", "prompt", "diagram")
     if words and words[0] not in parts:
         parser.error(f"there is no {shortened(words[0])} to show, only {', '.join(parts)}")
     return ShowAnswer(words[0] if words else "answer")
@@ -182,6 +183,13 @@ LINE_COMMANDS = {
         _unload,
         "    %llm unload\n    %llm unload SmolLM2-135M-Instruct\n",
     ),
+    "diagram": _LineCommand(
+        diagram_arguments.SUMMARY,
+        diagram_arguments.USAGE,
+        diagram_arguments.read,
+        diagram_arguments.EXAMPLES,
+        diagram_arguments.declare,
+    ),
     "stop": _LineCommand("stop every answer of this notebook", "", _alone(StopAnswers())),
     "history": _LineCommand(
         "show the questions and answers that are sent along",
@@ -194,8 +202,8 @@ LINE_COMMANDS = {
         "forget the questions and answers so far (chats of the sidebar stay)", "", _alone(Reset())
     ),
     "show": _LineCommand(
-        "show the last answer again, its code, or what the model was sent",
-        "[answer|code|prompt]",
+        "show the last answer again, its code, its diagram, or what the model was sent",
+        "[answer|code|prompt|diagram]",
         _show,
         "    %llm show\n    %llm show code\n",
     ),

@@ -7,6 +7,7 @@ is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
@@ -14,6 +15,9 @@ from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expa
 from traitlets import observe
 
 from .cell_runs import CellRuns
+from .diagram_cells import DiagramCells
+from .diagram_options import with_type
+from .magic_help import documented
 from .names import add_name
 from .settings import QuestionSettings
 
@@ -24,27 +28,16 @@ if TYPE_CHECKING:
     from .commands import ActOn, Ask, Command
     from .composer import Composed, Composer
     from .conversations import Memory, NamedChats
+    from .diagram_errors import BrokenDiagram
     from .host_session import HostSession
     from .last_answer import Answers
 
 Result = TypeVar("Result")
-Method = TypeVar("Method", bound=Callable[..., Any])
 
 #: How long a question about the host itself may take; starting one is part of it.
 _REPLY_TIMEOUT_S = 60.0
 #: Formats that are valid by construction.
 _ENFORCED = ("json", "table")
-
-
-def _documented(text: Callable[[], str]) -> Callable[[Method], Method]:
-    """Give a method the text that ``%llm?`` shows, made when it is asked for."""
-
-    def apply(method: Method) -> Method:
-        # IPython asks an object for its own documentation by this name.
-        vars(method)["getdoc"] = text
-        return method
-
-    return apply
 
 
 def _line_help() -> str:
@@ -77,23 +70,27 @@ class LocalLLM(QuestionSettings):
     @no_var_expand
     # IPython types the decorator for functions, not for methods.
     @line_magic("llm")  # type: ignore[arg-type]
-    @_documented(_line_help)
+    @documented(_line_help)
     def line(self, line: str) -> None:
         """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
         from .arguments import parse_line
         from .commands import ActOn
 
-        command = parse_line(line, self._variables())
+        command = parse_line(line, self.variables())
         if isinstance(command, ActOn):
+            fault = self._broken_diagram(command)
             self.runs.mark_question()
-            self._ask(command, line)
+            if fault is not None:
+                self._fix_diagram(command.ask, fault)
+            else:
+                self._ask(command, line)
         else:
             self._line_command(command)
 
     @no_var_expand
     # As above.
     @cell_magic("llm")  # type: ignore[arg-type]
-    @_documented(_cell_help)
+    @documented(_cell_help)
     def cell(self, line: str, cell: str) -> None:
         """Ask the local model about the lines below; ``%llm help`` shows everything."""
         self._cell(line, cell, "llm")
@@ -105,7 +102,7 @@ class LocalLLM(QuestionSettings):
         self._cell(f"explain {line}".rstrip(), cell, "explain")
 
     @no_var_expand
-    @_documented(_cell_help)
+    @documented(_cell_help)
     def ai_cell(self, line: str, cell: str) -> None:
         """Do what ``%%llm`` does."""
         self._cell(line, cell, "ai")
@@ -113,7 +110,8 @@ class LocalLLM(QuestionSettings):
     def start(self) -> None:
         """Begin to listen, and take the other names; called when the magics are registered."""
         self.runs.listen()
-        add_name(self._the_shell, "cell", "explain", self.explain_cell)
+        add_name(self.the_shell, "cell", "explain", self.explain_cell)
+        DiagramCells(self).start(self.the_shell)
         if self.ai_alias:
             self._answer_to_ai({})
 
@@ -129,11 +127,12 @@ class LocalLLM(QuestionSettings):
             )
 
     def _cell(self, line: str, body: str, magic: str) -> None:
+        from .actions import ACTIONS
         from .arguments import parse_cell
         from .commands import ShowHelp
 
         self.runs.mark_question()
-        command = parse_cell(line, self._variables(), self.aliases)
+        command = parse_cell(line, self.variables(), self.aliases)
         if isinstance(command, ShowHelp):
             print(command.text)
             return
@@ -142,9 +141,9 @@ class LocalLLM(QuestionSettings):
                 "-x counts only where it is typed, in the first line of a %%llm cell that is run "
                 "by hand. Here it was added by a program, an alias or a cell that ran another."
             )
-        if not body.strip() and command.action in {"ask", "code"}:
+        if not body.strip() and ACTIONS[command.action].body == "words":
             raise UsageError(_empty_question(line))
-        self._ask(command, line, body)
+        self._ask(with_type(command, body), line, body)
 
     def close(self) -> None:
         """Stop listening and close the connection; called when the magics leave the shell."""
@@ -153,12 +152,14 @@ class LocalLLM(QuestionSettings):
         if session is not None:
             self.run_on_bridge(session.aclose())
 
-    def _variables(self) -> dict[str, Any]:
-        variables: dict[str, Any] = self._the_shell.user_ns
+    def variables(self) -> dict[str, Any]:
+        """Return the namespace of the person."""
+        variables: dict[str, Any] = self.the_shell.user_ns
         return variables
 
     @property
-    def _the_shell(self) -> InteractiveShell:
+    def the_shell(self) -> InteractiveShell:
+        """The shell that these magics are registered in."""
         if self.shell is None:
             raise UsageError("These magics belong to no shell.")
         return self.shell
@@ -180,13 +181,33 @@ class LocalLLM(QuestionSettings):
         for note in composed.notes:
             print(note)
         settings = AnswerSettings(display=self.display, progress=self.progress, answers=answers)
+        question = replace(composed.question, on_broken_diagram=self.runs.mark_diagram)
         try:
-            answer_question(self._the_shell, self.host_session(), composed.question, settings)
+            answer_question(self.the_shell, self.host_session(), question, settings)
         except ModelNotFound as error:
             hint = _action_meant(line)
             if hint:
                 error.hint = f"{hint} {error.hint}"
             raise error from None
+
+    def _broken_diagram(self, command: ActOn) -> BrokenDiagram | None:
+        """Return the diagram that ``%llm fix`` is about, if it is about one."""
+        if command.ask.action != "fix" or (command.words and not command.target):
+            return None
+        from .diagram_fixes import broken_diagram
+
+        return broken_diagram(self.runs, command.target)
+
+    def _fix_diagram(self, ask: Ask, broken: BrokenDiagram) -> None:
+        from .answer import AnswerSettings, answer_question
+        from .diagram_fixes import repair_question
+
+        request = self._composer().bare_request(ask)
+        question = repair_question(ask, broken, request, self.runs.mark_diagram)
+        settings = AnswerSettings(
+            display=self.display, progress=self.progress, answers=self.answers()
+        )
+        answer_question(self.the_shell, self.host_session(), question, settings)
 
     def _composer(self) -> Composer:
         from .composer import Composer, Settings
@@ -204,7 +225,7 @@ class LocalLLM(QuestionSettings):
             personas=self.personas,
             prompt_folder=self.prompt_folder,
         )
-        variables = visible_variables(self._the_shell, self.runs.errors)
+        variables = visible_variables(self.the_shell, self.runs.errors)
         return Composer(self.runs, variables, self.memory(), self.chats(), settings)
 
     def _fitted(self, composer: Composer, composed: Composed) -> Composed:
@@ -229,16 +250,16 @@ class LocalLLM(QuestionSettings):
     def answers(self) -> Answers:
         """Return the answers of this session, which are ``_llm`` in the namespace."""
         answers = self._first_answers() if self._answers is None else self._answers
-        if self._variables().get("_llm") is not answers:
+        if self.variables().get("_llm") is not answers:
             # IPython leaves it untyped.
-            push: Callable[..., object] = self._the_shell.push
+            push: Callable[..., object] = self.the_shell.push
             push({"_llm": answers}, interactive=False)
         return answers
 
     def _first_answers(self) -> Answers:
         from .last_answer import Answers
 
-        existing = self._variables().get("_llm")
+        existing = self.variables().get("_llm")
         # Loaded again in one session: the answers so far are still the person's.
         self._answers = found = existing if isinstance(existing, Answers) else Answers()
         return found
@@ -306,14 +327,19 @@ class LocalLLM(QuestionSettings):
     # --- lines ------------------------------------------------------------------------------
 
     def _line_command(self, command: Command) -> None:
-        from .commands import ShowAnswer, ShowHelp
+        from .commands import DrawTarget, ShowAnswer, ShowHelp
 
         if isinstance(command, ShowHelp):
             print(command.text)
+        elif isinstance(command, DrawTarget):
+            from .diagram_sources import draw_target
+
+            targets = self._composer().targets
+            draw_target(self.the_shell, command, targets, self.variables(), self.display)
         elif isinstance(command, ShowAnswer):
             from .shown_again import show_again
 
-            show_again(self._the_shell, self.answers(), command.part, self.display)
+            show_again(self.the_shell, self.answers(), command.part, self.display)
         else:
             from .session_commands import SessionCommands
 

@@ -1,6 +1,7 @@
 """The names that the magics go by beside ``%llm`` and ``%%llm``, and who owns a name.
 
-``%%explain`` is there for those who know it from courses; ``%%ai`` and ``%ai`` only on request. A
+``%%explain`` is there for those who know it from courses, ``%%mermaid`` and ``%%dot`` for those
+who write diagrams by hand; ``%%ai`` and ``%ai`` only on request. A
 name that another package has is left to it. Called at registration. Imported by ``%load_ext``.
 """
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 Kind = Literal["line", "cell"]
 
 _PACKAGE = __name__.partition(".")[0]
+#: Magics that draw the text below them.
+DIAGRAM_CELLS = ("mermaid", "dot", "graphviz")
 #: All names that may be ours.
-_NAMES = ("llm", "explain", "ai")
+_NAMES = ("llm", "explain", "ai", *DIAGRAM_CELLS)
 
 
 def owner_of(shell: InteractiveShell, kind: str, name: str) -> str | None:

@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .actions import ACTION_NAMES, FORMATS
+from .diagram_arguments import OF_CODE, declare
+from .diagram_cells import cell_parser as diagram_parser
+from .diagram_options import DIRECTIONS, THEMES, TYPES
 from .line_arguments import LINE_ACTIONS, LINE_COMMANDS
+from .names import DIAGRAM_CELLS
 from .options import CONTEXTS, cell_parser
+from .parsers import Parser
 
 if TYPE_CHECKING:
     from .magics import LocalLLM
@@ -31,8 +36,12 @@ class NextWords:
         """Return the words that may come next; also some that do not fit what is typed."""
         last = before[-1] if before else ""
         values = self._values_of(last)
+        if magic == "%llm" and before[:1] == ["diagram"] and last == "--type":
+            return OF_CODE
         if values is not None:
             return values()
+        if magic.removeprefix("%%") in DIAGRAM_CELLS:
+            return list(diagram_parser(magic[2:])._option_string_actions)
         if magic.startswith("%%"):
             return self._cell_words(before)
         if not before:
@@ -59,7 +68,11 @@ class NextWords:
         if command == "config":
             return list(self._owner.class_traits(config=True)) if len(before) == 1 else []
         if command == "show":
-            return ["answer", "code", "prompt"]
+            return ["answer", "code", "prompt", "diagram"]
+        if command == "diagram":
+            parser = Parser("%llm diagram", "", "")
+            declare(parser)
+            return [*self._things(), *parser._option_string_actions]
         if command in ("history", "save"):
             return ["--chat", "--help"]
         if command in _WITH_TARGET:
@@ -77,6 +90,9 @@ class NextWords:
             "--chat": self._chats,
             "-p": self._personas,
             "--persona": self._personas,
+            "--type": lambda: TYPES,
+            "--theme": lambda: THEMES,
+            "--direction": lambda: DIRECTIONS,
         }
         return table.get(option)
 
@@ -84,6 +100,18 @@ class NextWords:
         runs = self._owner.runs
         cells = [f"In[{run.number}]" for run in runs.finished() if run.number][-20:]
         return [*cells, *(f"Err[{number}]" for number in runs.errors)]
+
+    def _things(self) -> list[str]:
+        """Return what can be drawn: cells, and names of functions, classes, modules and tables."""
+        import inspect
+
+        def is_drawn(value: object) -> bool:
+            is_code = inspect.isfunction(value) or inspect.isclass(value) or inspect.ismodule(value)
+            return is_code or type(value).__name__ == "DataFrame"
+
+        names = self._owner.variables().items()
+        cells = [target for target in self._targets() if target.startswith("In")]
+        return [*cells, *(name for name, held in names if name[0] != "_" and is_drawn(held))]
 
     def _models(self) -> list[str]:
         """Return the names that a running host lists; none where no host runs."""

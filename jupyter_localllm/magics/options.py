@@ -11,6 +11,7 @@ import math
 import re
 
 from .actions import FORMAT_NAMES, FORMATS
+from .diagram_options import add_type_options
 from .parsers import Parser, nearest
 
 _CELL_RANGE = re.compile(r"\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*")
@@ -102,7 +103,8 @@ def context(text: str) -> str:
     return f"{kind} {numbers}".strip()
 
 
-def _name(text: str) -> str:
+def variable_name(text: str) -> str:
+    """Read ``--into``."""
     import keyword
 
     if not text.isidentifier() or keyword.iskeyword(text):
@@ -143,6 +145,9 @@ _EXAMPLES = """\
     %%llm -f json --schema '{"type": "array", "items": {"type": "string"}}' --into names
     Name three rivers.
 
+    %%llm diagram --type sequence --save login.svg
+    How does a login with a password work?
+
     %%llm -m ~/models/qwen.gguf --max-tokens 400 --context above
     What could go wrong here?
 """
@@ -153,6 +158,7 @@ def cell_parser() -> Parser:
     parser = Parser("%%llm", "[ACTION] [MODEL] [options]", _DESCRIPTION, _EXAMPLES)
     _add_answer_options(parser)
     _add_code_options(parser)
+    add_type_options(parser)
     _add_model_options(parser)
     return parser
 
@@ -196,7 +202,7 @@ def _add_answer_options(parser: Parser) -> None:
         help=", ".join(FORMATS),
     )
     add("--schema", metavar="SCHEMA", help="of the JSON: a file, a variable or {…}")
-    add("--into", type=_name, metavar="NAME", help="also put the result into a variable")
+    add("--into", type=variable_name, metavar="NAME", help="also put the result into a variable")
     add("--render", action="store_true", help="with -f html: show the page, in a closed frame")
     add(
         "--context",

@@ -6,12 +6,14 @@ Made by ``composer.py``, answered by ``answer.py``. Holds values only, and does 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..protocol import ChatCompletionRequest
+from .commands import DiagramOptions
 
 if TYPE_CHECKING:
+    from .diagram_errors import BrokenDiagram
     from .last_answer import LastAnswer
 
 
@@ -22,7 +24,7 @@ class Question:
     Attributes
     ----------
     action : str
-        ask, code, explain, fix, improve, test, doc, translate, summarise.
+        ask, code, explain, fix, improve, test, doc, translate, summarise, diagram.
     format : str
         In lower case: markdown, code, json, html, math, text, table, mermaid, dot, graphviz, svg.
     request : ChatCompletionRequest
@@ -41,6 +43,8 @@ class Question:
     on_answer : callable, optional
         Called once with the answer in its final state, whichever it is: it is what remembers the
         turn.
+    on_broken_diagram : callable, optional
+        Called with the last diagram of the answer that could not be drawn, or ``None``.
     """
 
     action: str
@@ -58,4 +62,6 @@ class Question:
     render: bool = False
     code: str | None = None
     previous: LastAnswer | None = None
+    diagram: DiagramOptions = field(default_factory=DiagramOptions)
     on_answer: Callable[[LastAnswer], None] | None = None
+    on_broken_diagram: Callable[[BrokenDiagram | None], None] | None = None

@@ -52,8 +52,8 @@ class QuestionSettings(Magics):
     ).tag(config=True)
     history_file = Unicode(
         "",
-        help="SQLite file of the sidebar's chats; empty: localllm/chats.sqlite3 in Jupyter's data "
-        "folder.",
+        help="SQLite file of the sidebar's chats; empty: the Jupyter server's own, without one "
+        "localllm/chats.sqlite3 in Jupyter's data folder.",
     ).tag(config=True)
     display = Enum(
         ["auto", "rich", "plain"],

@@ -1,4 +1,4 @@
-"""``%llm show``: the last answer once more, its code, or what the model was sent.
+"""``%llm show``: the last answer once more, its code, its diagram, or what the model was sent.
 
 Called by ``magics.py``; loaded when it is asked for.
 """
@@ -28,6 +28,8 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
     ------
     UsageError
         There is no answer, or no code in it.
+    LocalLLMError
+        There is no diagram in it, or it cannot be drawn.
     """
     answer = answers.last
     if answer is None:
@@ -44,6 +46,11 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
         print(terminal_text(answer.question))
         return
     is_rich = updates_outputs(shell) if kind == "auto" else kind == "rich"
+    if part == "diagram":
+        from .diagram_output import show_drawn
+
+        show_drawn(answer.diagram, is_rich=is_rich)
+        return
     if not is_rich:
         print(terminal_text(answer.text))
         return

@@ -23,6 +23,7 @@ from .chat import ChatSocket
 from .chat_stream import ChatStreams, StreamLimits
 from .chats import chat_rules
 from .context import context_rules
+from .diagrams import DrawingPlaces, diagram_rules
 from .models import model_rules
 from .openai import UserBackend, openai_rules
 from .outbox import After
@@ -142,6 +143,7 @@ class LocalLLMExtension(ExtensionApp):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sockets: set[ChatSocket] = set()
+        self.drawing_places = DrawingPlaces()
         self._chats: ChatService | None = None
         self._watch: HistoryWatch | None = None
         self._host: asyncio.Task[ModelHost] | None = None
@@ -169,6 +171,7 @@ class LocalLLMExtension(ExtensionApp):
                 *model_rules(),
                 *chat_rules(),
                 *context_rules(),
+                *diagram_rules(),
                 ("/localllm/chat", ChatSocket),
             ]
         )
@@ -287,6 +290,7 @@ class LocalLLMExtension(ExtensionApp):
             raise
 
     async def _start_host(self) -> ModelHost:
+        from ..assistant.history_disk import HISTORY_FILE_ENV
         from ..host.connection_file import CONNECTION_FILE_ENV
 
         try:
@@ -303,14 +307,17 @@ class LocalLLMExtension(ExtensionApp):
                 "runtime folder can be written.",
             ) from error
         os.environ[CONNECTION_FILE_ENV] = str(host.connection_file)
+        os.environ[HISTORY_FILE_ENV] = str(self._history_path()) if self.keep_history else ""
         self.log.info("jupyter_localllm | kernels find models through %s", host.connection_file)
         return host
 
     async def _stop_host(self, host: ModelHost) -> None:
+        from ..assistant.history_disk import HISTORY_FILE_ENV
         from ..host.connection_file import CONNECTION_FILE_ENV
 
         if os.environ.get(CONNECTION_FILE_ENV) == str(host.connection_file):
             del os.environ[CONNECTION_FILE_ENV]
+            os.environ.pop(HISTORY_FILE_ENV, None)
         await host.stop()
 
     async def _preload(self, host: ModelHost) -> None:

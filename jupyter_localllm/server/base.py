@@ -3,7 +3,7 @@
 Both authenticate as Jupyter does and ask Jupyter's authorizer on each request, with the action
 and the resource spelt out: jupyter_server's bare ``@authorized`` remembers the resource of the
 first class that used it. Neither looks at Origin or CORS: Jupyter does. What a route does stands
-in ``openai``, ``models``, ``chats``, ``context`` and ``chat``.
+in ``openai``, ``models``, ``chats``, ``context``, ``diagrams`` and ``chat``.
 """
 
 from __future__ import annotations

@@ -4,9 +4,15 @@
 
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import type { IDiagrams } from './diagrams/tokens';
 import { chatPlugin } from './plugins/chat';
+import { diagramsPlugin } from './plugins/diagrams';
 import { statusPlugin } from './plugins/status';
 
-const plugins: JupyterFrontEndPlugin<void>[] = [chatPlugin, statusPlugin];
+const plugins: (JupyterFrontEndPlugin<void> | JupyterFrontEndPlugin<IDiagrams>)[] = [
+  diagramsPlugin,
+  chatPlugin,
+  statusPlugin
+];
 
 export default plugins;

@@ -21,6 +21,7 @@ import {
   readText,
   readTextOrEmpty
 } from './guards.js';
+import type { JSONRecord } from './guards';
 
 export { ProtocolError };
 
@@ -38,6 +39,8 @@ export interface WireError {
   readonly message: string;
   /** The next step; may be empty. */
   readonly hint: string;
+  /** Facts behind the message, where the server gives some. */
+  readonly details?: JSONRecord;
 }
 
 /** One model as lists show it. */
@@ -76,7 +79,8 @@ export function readWireError(value: unknown, where: string): WireError {
   return {
     code: readText(record.code, `${where}.code`),
     message: readText(record.message, `${where}.message`),
-    hint: readTextOrEmpty(record.hint, `${where}.hint`)
+    hint: readTextOrEmpty(record.hint, `${where}.hint`),
+    ...(isRecord(record.details) ? { details: record.details } : {})
   };
 }
 

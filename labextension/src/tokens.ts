@@ -8,6 +8,7 @@
 export const PluginIds = {
   /** Its settings are those of `schema/chat.json`. */
   chat: 'jupyter-localllm:chat',
+  diagrams: 'jupyter-localllm:diagrams',
   status: 'jupyter-localllm:status'
 } as const;
 

@@ -12,8 +12,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.assistant.chat_tree import branch
 from jupyter_localllm.assistant.history import ChatHistory
+from jupyter_localllm.assistant.history_disk import HISTORY_FILE_ENV
 from jupyter_localllm.chat_protocol import ChatChange, MessageRecord, MessageState, NewChat
-from jupyter_localllm.errors import InvalidParameter, NotFound
+from jupyter_localllm.errors import HistoryError, InvalidParameter, NotFound
 from jupyter_localllm.magics.commands import Ask
 from jupyter_localllm.magics.conversations import (
     Memory,
@@ -146,6 +147,23 @@ def test_the_file_is_the_one_of_the_server(private_folders: Path) -> None:
     from jupyter_localllm.server.app import LocalLLMExtension
 
     assert default_history_file() == LocalLLMExtension()._history_path()
+
+
+def test_a_kernel_uses_the_file_that_its_server_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(HISTORY_FILE_ENV, str(tmp_path / "elsewhere.sqlite3"))
+    assert default_history_file() == tmp_path / "elsewhere.sqlite3"
+
+
+def test_where_the_server_keeps_no_chats_a_cell_says_so(
+    asking: InteractiveShell, monkeypatch: pytest.MonkeyPatch, private_folders: Path
+) -> None:
+    monkeypatch.setenv(HISTORY_FILE_ENV, "")
+    assert owner_of(asking).chats().titles() == []
+    with pytest.raises(HistoryError, match="keeps no chats"):
+        asking.run_cell("%%llm --chat Notes\nHELLO").raise_error()
+    assert not list(private_folders.rglob("*.sqlite3"))
 
 
 def test_a_new_turn_hangs_below_the_last_answer(tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from jupyter_localllm.assistant.diagrams.nouns import DIAGRAM_MIME
 from tests.gguf_builders.scripted import SCRIPTS
 from tests.magics.kernel_session import ROOT, child_python_path
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 FIRST_STEPS = ROOT / "examples" / "01_first_steps.ipynb"
 LESSON = ROOT / "examples" / "02_magics.ipynb"
+DIAGRAMS = ROOT / "examples" / "03_diagrams.ipynb"
 
 
 def notebook(*cells: str) -> Any:
@@ -117,6 +119,39 @@ def test_the_lesson_runs_with_the_packaged_model(tmp_path: Path, smollm2_path: P
     assert "Paris" in cells["last"].outputs[0].data["text/plain"]
     assert "One plum costs" in cells["history"].outputs[0].text
     assert cells["reset"].outputs[0].text.startswith("Forgot ")
+
+
+@pytest.mark.timeout(400)
+def test_the_diagrams_run_with_the_packaged_model(tmp_path: Path, smollm2_path: Path) -> None:
+    nb = nbformat.read(DIAGRAMS, as_version=4)
+    executed = execute(nb, tmp_path)
+    cells = {cell.id: cell for cell in executed.cells}
+
+    def source_of(name: str) -> str:
+        """The one picture of a cell; what it was drawn from."""
+        [output] = [o for o in cells[name].outputs if o.get("data", {}).get("image/png")]
+        return str(output.data[DIAGRAM_MIME]["source"])
+
+    for name, start in {
+        "mermaid": "flowchart LR",
+        "dot": "digraph",
+        "ask": "flowchart",
+        "pie": "pie",
+        "changes": "flowchart TD",
+        "flow": "flowchart",
+        "classes": "classDiagram",
+        "tables": "erDiagram",
+        "save": "flowchart LR",
+    }.items():
+        assert source_of(name).startswith(start), name
+    assert "passed" in source_of("flow")
+    assert "pupil" in source_of("tables")
+    assert source_of("pie").strip() in cells["value"].outputs[0].text
+    assert "Drawn with 2 changes" in cells["changes"].outputs[-1].text
+    assert "line 3" in cells["wrong"].outputs[-1].traceback[0]
+    # Whether this model can repair it or not, each attempt is seen.
+    assert cells["fix"].outputs[0].data["text/plain"].startswith(("[Attempt 1", "digraph"))
+    assert (tmp_path / "plant.svg").read_text().startswith("<svg")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -20,6 +20,7 @@ from jupyter_localllm.server.base import LocalLLMHandler, LocalLLMSocket
 from jupyter_localllm.server.chat import ChatSocket
 from jupyter_localllm.server.chats import chat_rules
 from jupyter_localllm.server.context import context_rules
+from jupyter_localllm.server.diagrams import diagram_rules
 from jupyter_localllm.server.models import model_rules
 from jupyter_localllm.server.openai import openai_rules
 
@@ -30,6 +31,7 @@ RULES: list[Any] = [
     *model_rules(),
     *chat_rules(),
     *context_rules(),
+    *diagram_rules(),
     ("/localllm/chat", ChatSocket),
 ]
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_localllm import errors
+from jupyter_localllm.assistant.history_disk import HISTORY_FILE_ENV
 from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV, read_connection_file
 from jupyter_localllm.host.model_host import ModelHost
 from jupyter_localllm.server.app import LocalLLMExtension
@@ -82,6 +83,7 @@ async def test_kernels_find_the_host_while_the_server_runs(
     assert CONNECTION_FILE_ENV not in os.environ
     await jp_serverapp._post_start()
     path = Path(os.environ[CONNECTION_FILE_ENV])
+    assert os.environ[HISTORY_FILE_ENV] == str(extension._history_path())
     info = read_connection_file(path)
     assert info is not None and info.pid == os.getpid()
     host = await extension.running_host()
@@ -89,7 +91,7 @@ async def test_kernels_find_the_host_while_the_server_runs(
     assert not [model for model in await host.models() if model.state.value != "not_loaded"]
     await extension.stop_extension()
     assert read_connection_file(path) is None
-    assert CONNECTION_FILE_ENV not in os.environ
+    assert not {CONNECTION_FILE_ENV, HISTORY_FILE_ENV} & os.environ.keys()
     with pytest.raises(errors.HostUnavailable):
         await extension.running_host()
 
@@ -140,3 +142,10 @@ class TestPreload:
         host = await extension.running_host()
         states = {model.id: model.state.value for model in await host.models()}
         assert states["scripted"] == "ready"
+
+
+async def test_kernels_are_told_when_chats_are_not_kept(extension: Any, jp_serverapp: Any) -> None:
+    extension.keep_history = False
+    await jp_serverapp._post_start()
+    assert os.environ[HISTORY_FILE_ENV] == ""
+    await extension.stop_extension()

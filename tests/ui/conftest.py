@@ -17,8 +17,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright import sync_api
 
+from tests.gguf_builders.scripted import build_scripted
 from tests.guard.loopback_only import is_local_host
 
+from .diagram_chat import SCRIPTS
+from .diagram_page import RECORD_CLIPBOARD
 from .lab_process import FRONT_END, TOKEN, LabProcess
 
 NAMES = (
@@ -156,4 +159,22 @@ def page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
 def chat_page(browser: sync_api.Browser, chat_lab: LabProcess) -> Iterator[sync_api.Page]:
     """A page of ``chat_lab``; the chat is not open yet."""
     with lab_page(browser, chat_lab) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def diagram_lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
+    """A JupyterLab whose model draws."""
+    home = tmp_path_factory.mktemp("diagrams")
+    model = build_scripted(home / "draws.gguf", SCRIPTS)
+    with lab_with_models(home, {"draws": model}, "draws") as process:
+        yield process
+
+
+@pytest.fixture
+def diagram_page(browser: sync_api.Browser, diagram_lab: LabProcess) -> Iterator[sync_api.Page]:
+    """A page of ``diagram_lab`` that tells what is copied."""
+    with lab_page(browser, diagram_lab) as page:
+        page.add_init_script(RECORD_CLIPBOARD)
+        page.evaluate(f"() => {{ {RECORD_CLIPBOARD} }}")
         yield page

@@ -23,7 +23,7 @@ WATCH = Path(__file__).with_name("hostile_watch.js")
 OWN_FILES = re.compile(r"/(static|lab/extensions|lab/api|favicons)/|/(custom|lab/static)")
 OWN_API = re.compile(
     r"/(api/(contents|kernels|kernelspecs|sessions|terminals|me|status|events|nbconvert)"
-    r"|lab/api|localllm/(status|chats|chat|prompts|context|models)|lsp|static|lab/extensions)\b"
+    r"|lab/api|localllm/(status|chats|chat|prompts|context|models|diagrams)|lsp|static|lab/extensions)\b"
 )
 
 

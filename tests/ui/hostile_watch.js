@@ -60,6 +60,24 @@
     }
   };
 
+  /** A diagram that the server drew: at its place, and with nothing in it but shapes and text. */
+  const isDrawing = element => {
+    const [head, content] = (element.getAttribute('src') || '').split(',');
+    if (head !== 'data:image/svg+xml;base64' || !element.matches('.jp-LocalLLMDiagram-picture > img')) {
+      return false;
+    }
+    const bytes = Uint8Array.from(atob(content), character => character.charCodeAt(0));
+    const drawing = new DOMParser().parseFromString(new TextDecoder().decode(bytes), 'image/svg+xml');
+    return [...drawing.querySelectorAll('*')].every(
+      node =>
+        !/^(parsererror|script|a|image|use|foreignobject|style|animate.*|set|iframe)$/i.test(node.localName) &&
+        [...node.attributes].every(
+          ({name, value}) =>
+            !/^on|href$|^src/i.test(name) && !/javascript:|url\(\s*['"]?(?!#)/i.test(value)
+        )
+    );
+  };
+
   const isMath = element => element.closest('mjx-container') !== null;
   const isIcon = element => element.closest('svg[data-icon]') !== null;
 
@@ -73,7 +91,7 @@
         }
       }
     }
-    if (tag === 'img' && !PICTURE.test(element.getAttribute('src') || '')) {
+    if (tag === 'img' && !PICTURE.test(element.getAttribute('src') || '') && !isDrawing(element)) {
       report(element, 'picture');
     }
     if (tag === 'svg' && !element.hasAttribute('data-icon')) {

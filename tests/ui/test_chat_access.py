@@ -41,12 +41,12 @@ def access_page(browser: Browser, chat_lab: LabProcess) -> Iterator[Page]:
         yield page
 
 
-def check_with_axe(page: Page) -> None:
-    """Fail on every serious finding of axe in the panel."""
+def check_with_axe(page: Page, selector: str = PANEL) -> None:
+    """Fail on every serious finding of axe in the panel, or in another part of the page."""
     if not page.evaluate("() => 'axe' in window"):
         # As text: a script element would be refused by nobody, but axe is not part of the page.
         page.evaluate(Path(AXE).read_text())
-    found: list[Any] = page.evaluate(_RUN_AXE, PANEL)
+    found: list[Any] = page.evaluate(_RUN_AXE, selector)
     assert found == []
 
 

@@ -272,7 +272,6 @@ def test_an_output_holds_every_safe_form_and_no_other() -> None:
         "kind": "mermaid",
         "source": drawing.source,
         "alt": drawing.alt,
-        "theme": "neutral",
     }
     assert metadata["image/png"]["width"] == drawing.width
 

@@ -17,6 +17,7 @@ from jupyter_localllm.assistant.diagrams.grammars import (
     diagram_grammar,
     diagram_instructions,
     diagram_type_of,
+    example_turns,
 )
 from jupyter_localllm.assistant.diagrams.safe_source import safe_source
 from jupyter_localllm.engine.grammar import MAX_GRAMMAR_CHARS
@@ -26,6 +27,39 @@ N_SENTENCES = 300
 #: Their every beginning is closed and drawn; of DOT, each takes a process.
 N_CUT = {"mermaid": 5, "dot": 2}
 
+_WORDS = (
+    "note state class click style scale default href end direction fork join choice hide title "
+    "section namespace as loop alt opt par participant actor box rect critical break else and "
+    "activate autonumber link links create destroy callback subgraph graph flowchart acctitle "
+    "accdescr axisformat dateformat excludes includes weekday weekend todaymarker tickinterval "
+    "topaxis inclusiveenddates vert milestone done crit active after until erdiagram classdiagram "
+    "timeline mindmap root icon gantt pie showdata statediagram cssclass classdef linkstyle call "
+    "one many zero only to or optionally strict digraph node edge constructor o x u v"
+)
+#: Words that some lexer of these languages knows.
+KEYWORDS = _WORDS.split()
+#: Diagrams with a place for a name.
+FORMS = {
+    "flowchart": 'flowchart TD\n    A["{0}"] -->|"{0}"| B["{0}"]\n    B --> C{{"{0}"}}\n'
+    '    C -->|"{0}"| D["x"]\n    C -->|"{0}"| E["y"]',
+    "sequence": "sequenceDiagram\n    participant A as {0}\n    actor B as {0}\n    A->>B: {0}\n"
+    "    opt {0}\n    A->>B: {0}\n    end\n    B-->>A: {0}",
+    "class": 'classDiagram\n    class A["{0}"] {{\n        +int f\n    }}\n    class B["x"] {{\n'
+    "        +int g\n    }}\n    A --> B : {0}",
+    "state": 'stateDiagram-v2\n    state "{0}" as A\n    [*] --> A\n    state "x" as B\n'
+    '    A --> B : {0}\n    state "y" as C\n    A --> C : z',
+    "er": 'erDiagram\n    A["{0}"] {{\n        int f\n    }}\n    B["x"] {{\n        int g\n'
+    '    }}\n    A ||--|| B : "{0}"',
+    "mindmap": "mindmap\n  root(({0}))\n    {0}\n      {0}\n    A\n      B\n    C\n      D",
+    "pie": 'pie title {0}\n    "{0}" : 1\n    "x" : 2',
+    "gantt": "gantt\n    title {0}\n    dateFormat YYYY-MM-DD\n    section {0}\n"
+    "    {0} :t1, 2026-01-01, 1d\n    {0} :t2, after t1, 1d\n    section {0}\n"
+    "    {0} :t3, after t1, 2w",
+    "timeline": "timeline\n    title {0}\n    {0} : {0}\n    1 : {0}\n    2 : {0} : {0}",
+    "digraph": 'digraph {{\n    A [label="{0}"];\n    B [label="x"];\n    A -> B [label="{0}"];\n'
+    '    C [label="{0}"];\n    B -> C;\n}}',
+}
+
 DIRECTED = [name for name, known in DIAGRAM_TYPES.items() if known.has_direction]
 
 
@@ -33,11 +67,6 @@ def assert_drawn(source: str, name: str) -> None:
     kind = DIAGRAM_TYPES[name].kind
     drawn = (dot if kind == "dot" else mermaid).render(source, "neutral")
     assert "<svg" in drawn.svg, source
-
-
-def body_of(instructions: str) -> list[str]:
-    """Return the examples of a prompt."""
-    return [part.split("\n", 1)[1] for part in instructions.split("\n\n")[1:]]
 
 
 @pytest.mark.parametrize("name", DIAGRAM_TYPES)
@@ -49,6 +78,17 @@ def test_every_sentence_is_drawn_as_it_is(name: str) -> None:
         assert_drawn(sentence, name)
         safe = safe_source(sentence, DIAGRAM_TYPES[name].kind)
         assert (safe.source.strip(), safe.changes) == (sentence.strip(), ())
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_no_word_of_the_language_is_taken_for_a_name(name: str) -> None:
+    grammar = Grammar(diagram_grammar(name))
+    assert grammar.accepts(FORMS[name].format("Wheel"))
+    for word in KEYWORDS:
+        for text in (word, word.capitalize(), word.upper(), f"{word.capitalize()} it"):
+            source = FORMS[name].format(text)
+            if grammar.accepts(source):
+                assert_drawn(source, name)
 
 
 @pytest.mark.parametrize("name", DIAGRAM_TYPES)
@@ -136,11 +176,16 @@ def test_a_direction_is_kept(name: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIAGRAM_TYPES)
-def test_the_examples_a_model_is_shown_are_diagrams(name: str) -> None:
-    examples = body_of(diagram_instructions(name))
-    assert len(examples) == 2
-    for example in examples:
-        assert_drawn(example, name)
+def test_the_examples_a_model_is_shown_are_diagrams_that_it_may_write(name: str) -> None:
+    turns = example_turns(name)
+    assert [turn.role for turn in turns] == ["user", "assistant"] * 2
+    text = diagram_instructions(name)
+    assert text.startswith(f"{turns[0].text}:\n{turns[1].text}")
+    assert text.endswith(f"{turns[2].text}:\n{turns[3].text}")
+    grammar = Grammar(diagram_grammar(name))
+    for turn in turns[1::2]:
+        assert grammar.accepts(turn.text)
+        assert_drawn(turn.text, name)
 
 
 @pytest.mark.parametrize("name", DIAGRAM_TYPES)

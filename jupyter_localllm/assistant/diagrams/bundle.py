@@ -24,8 +24,10 @@ def mime_bundle(drawing: Drawing) -> tuple[dict[str, Any], dict[str, Any]]:
         "kind": drawing.kind,
         "source": drawing.source,
         "alt": drawing.alt,
-        "theme": drawing.theme,
     }
+    # Without one, a front end draws it anew in its own theme.
+    if drawing.theme != "neutral":
+        about["theme"] = drawing.theme
     data: dict[str, Any] = {
         DIAGRAM_MIME: about,
         "image/svg+xml": drawing.svg,

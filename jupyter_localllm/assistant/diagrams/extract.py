@@ -183,18 +183,25 @@ def find_diagram(text: str, kind: DiagramKind) -> str:
 
 def kind_of(source: str) -> DiagramKind | None:
     """Tell which language a source is in; ``None`` where the text does not say."""
+    named = named_kind_of(source)
+    if named is not None:
+        return named
     body = _without_start(source)
-    dot = _DOT_START.match(body)
-    if dot is not None and not _is_mermaid_in_braces(dot, body):
-        return "dot"
-    if header_of(body) is not None or dot is not None:
-        return "mermaid"
     if _DOT_ATTRIBUTES.search(body):
         return "dot"
     arrows = _MERMAID_ARROW.search(body)
     if arrows is not None:
         return "mermaid"
     return "dot" if ";" in body and _DOT_ARROW.search(body) else None
+
+
+def named_kind_of(source: str) -> DiagramKind | None:
+    """Tell the language by the first words alone; ``None`` where they are of neither."""
+    body = _without_start(source)
+    dot = _DOT_START.match(body)
+    if dot is not None and not _is_mermaid_in_braces(dot, body):
+        return "dot"
+    return "mermaid" if header_of(body) is not None or dot is not None else None
 
 
 def header_of(line: str) -> str | None:
@@ -308,6 +315,7 @@ __all__ = [
     "is_prose",
     "kind_of",
     "language_of",
+    "named_kind_of",
     "shown_as_text",
     "split_answer",
 ]

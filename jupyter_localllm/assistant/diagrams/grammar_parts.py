@@ -75,7 +75,8 @@ def any_of(texts: Iterable[str]) -> str:
 def other_word(name: str, reserved: Iterable[str]) -> list[str]:
     """Return rules for a word with a capital that is none of some words, however they are written.
 
-    Small letters begin no word: a small model that may not write ``title`` writes ``titles``.
+    A small model that may not write ``title`` writes ``titles``, and numbers where it has nothing
+    to say: neither small letters nor digits begin the word.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def other_word(name: str, reserved: Iterable[str]) -> list[str]:
         small = slice(None) if start else slice(0)
         choices = [f"[{each[-1].upper()}{each[-1][small]}] {names[each]}" for each in onward]
         rest = "".join(letter for letter in _ALPHABET if start + letter not in names)
-        choices.append(f"[0-9{rest.upper()}{rest[small]}] {name}end")
+        choices.append(f"[{rest.upper()}{rest[small]}{'0-9' if start else ''}] {name}end")
         # To the parsers, a reserved word ends where a letter follows that is not ASCII.
         if start not in words:
             choices.append(f"{name}other {name}end")

@@ -2,8 +2,8 @@
 
 :func:`diagram_grammar` gives the GBNF text that goes with a request; its sentences are sources
 that the parsers take, of bounded size. What a grammar cannot know is when the tokens run out; then
-``closing.py`` completes the source. :func:`diagram_instructions` is what the model is told. Nothing
-here is compiled or drawn. Called by the magics and the server.
+``closing.py`` completes the source. :func:`example_turns` is what the model is told. Nothing here
+is compiled or drawn. Called by the magics and the server.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ...protocol import ChatMessage
 from . import graph_grammars as graphs
 from . import mermaid_grammars as mermaid
 from .nouns import DiagramKind
@@ -20,7 +21,7 @@ from .nouns import DiagramKind
 DIRECTIONS = ("TD", "BT", "LR", "RL")
 
 #: How a small model stays with the subject and says few things twice; fields of a request.
-SAMPLING = {"temperature": 0.4, "repeat_penalty": 1.1}
+SAMPLING = {"temperature": 0.7, "repeat_penalty": 1.05}
 
 _PROMPTS = Path(__file__).parents[1] / "prompts" / "diagrams"
 
@@ -151,10 +152,9 @@ def diagram_grammar(
 
 
 def diagram_instructions(diagram_type: str) -> str:
-    """Return what a model is told, to stand before the subject in the user's message.
+    """Return what a model is told of a type, with two examples, as one text.
 
-    Two examples each: of one, a small model copies the subject too. No language is named: to it,
-    "Mermaid" is a word about the sea.
+    No language is named: to a small model, "Mermaid" is a word about the sea.
 
     Raises
     ------
@@ -162,6 +162,25 @@ def diagram_instructions(diagram_type: str) -> str:
         No such type; the message is a sentence without a full stop.
     """
     return _text(diagram_type_of(diagram_type).name)
+
+
+def example_turns(diagram_type: str) -> list[ChatMessage]:
+    """Return the same as a conversation, to stand before a message with nothing but the subject.
+
+    A small model takes the examples' words for the answer where they stand in the question.
+
+    Raises
+    ------
+    ValueError
+        No such type; the message is a sentence without a full stop.
+    """
+    told, *examples = diagram_instructions(diagram_type).split("\n\n")
+    turns = []
+    for example in examples:
+        subject, _, source = example.partition(":\n")
+        turns += [ChatMessage("user", subject), ChatMessage("assistant", source)]
+    turns[0] = ChatMessage("user", f"{told}\n\n{turns[0].content}")
+    return turns
 
 
 @cache

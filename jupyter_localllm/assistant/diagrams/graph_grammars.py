@@ -95,12 +95,12 @@ def _dot_step(names: list[str], arrow: str, is_directed: bool, *, is_last: bool)
     line = literal(LINE)
     from_before = f"{literal(LINE + before + arrow + new)} says"
     join = f"{line} {one_of(earlier)} {literal(arrow + new)} says"
+    ways = [f"{from_before} ({join})?", f"{join} ({from_before})?"]
+    if is_directed:
+        back = f"{literal(LINE + new + arrow)} {one_of(names[:-1])} says"
+        ways = [f"({' | '.join(ways)}){'' if is_last else f' ({back})?'}", back]
+    rules = [f"edge{count} ::= {' | '.join(ways)}"]
     parts = [f"node{count}", f"edge{count}"]
-    rules = [f"edge{count} ::= {from_before} ({join})? | {join} ({from_before})?"]
-    if is_directed and not is_last:
-        loop = f"{literal(LINE + new + arrow)} {one_of(names[:-1])} says"
-        rules.append(f"loop{count} ::= ({loop})?")
-        parts.append(f"loop{count}")
     if not is_last:
         parts.append(f"from{count + 1}")
     body = " ".join(parts)

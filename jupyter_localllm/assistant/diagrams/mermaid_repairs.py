@@ -70,6 +70,9 @@ _FAMILIES = {
     "gantt": "gantt",
     "timeline": "timeline",
 }
+_LONE_WORD = re.compile(r"\s*@?[A-Za-z][\w-]*\s*")
+#: A line of so many words that ends as a sentence does is one.
+_SENTENCE_WORDS = 5
 
 
 def mermaid_rules(source: str) -> Sequence[Rule]:
@@ -136,7 +139,15 @@ def _guessed_header(source: str) -> str:
     for pattern, header in tests:
         if re.search(pattern, source, re.MULTILINE):
             return header
-    return "flowchart TD" if re.search(r"-->|->|==>|=>|---|-\.-|→", source) else ""
+    return "flowchart TD" if any(map(_is_edge, source.split("\n"))) else ""
+
+
+def _is_edge(line: str) -> bool:
+    """Tell whether a line joins nodes, and is not a sentence with an arrow in it."""
+    if not re.search(r"-->|->|==>|=>|---|-\.-|→", line):
+        return False
+    is_sentence = re.search(r"[.!?:]\s*$", line) and not re.search(r"[][(){}|\"]", line)
+    return not is_sentence or len(line.split()) < _SENTENCE_WORDS
 
 
 # --- rules for the header -------------------------------------------------------------------
@@ -192,6 +203,9 @@ def _add_header(source: str, fault: Fault) -> str:
     lines = source.split("\n")
     number = _first_line(lines)
     if number >= len(lines) or _header_in(lines[number]) is not None:
+        return source
+    if _LONE_WORD.fullmatch(lines[number]) and len(lines) > number + 1:
+        # The name of a type that cannot be drawn, such as zenuml: its lines mean something else.
         return source
     guessed = _guessed_header(source)
     return "\n".join([*lines[:number], guessed, *lines[number:]]) if guessed else source

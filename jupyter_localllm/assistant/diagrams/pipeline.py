@@ -12,7 +12,7 @@ import hashlib
 from ... import errors
 from . import dot, faults, mermaid
 from .alt_text import alt_text
-from .extract import kind_of
+from .extract import kind_of, named_kind_of
 from .nouns import DiagramKind, DiagramTheme, Drawing, DrawRequest, Rendered
 from .picture import pdf_of, png_of
 from .safe_source import SafeSource, safe_source
@@ -26,7 +26,7 @@ def draw_here(request: DrawRequest) -> Drawing:
     ------
     DiagramInvalid, DiagramTooLarge, DiagramsUnavailable
     """
-    kind = request.kind or kind_of(request.source) or "mermaid"
+    kind, note = _language(request)
     safe, rendered = _laid_out(request.source, kind, request.theme)
     is_dot = kind == "dot"
     background = dot.COLORS[request.theme][0] if is_dot else mermaid.BACKGROUNDS[request.theme]
@@ -37,6 +37,8 @@ def draw_here(request: DrawRequest) -> Drawing:
             id_prefix=f"d{digest}-",
             sans=FONTS["sans"] if is_dot else mermaid.FONT,
             text_widths=rendered.text_widths,
+            background=background,
+            ink=dot.COLORS[request.theme][1] if is_dot else None,
         )
     except UnusableSvg as error:
         raise faults.too_large(f"The diagram cannot be shown. {error}") from None
@@ -60,8 +62,25 @@ def draw_here(request: DrawRequest) -> Drawing:
         width=clean.width,
         height=clean.height,
         alt=alt,
-        changes=(*safe.changes, *rendered.notes),
+        changes=(*note, *safe.changes, *rendered.notes),
     )
+
+
+def _language(request: DrawRequest) -> tuple[DiagramKind, tuple[str, ...]]:
+    """Return the language to draw a text in, and a sentence where it is not the one asked for."""
+    given = request.kind
+    if given is None:
+        return kind_of(request.source) or "mermaid", ()
+    # Only the first words tell it plainly: a repair may have to add those.
+    named = named_kind_of(request.source)
+    if named is None or named == given:
+        return given, ()
+    try:
+        _render(safe_source(request.source, given).source, given, request.theme)
+    except errors.DiagramInvalid:
+        name = "Graphviz" if named == "dot" else "Mermaid"
+        return named, (f"This is {name} text, and was drawn as such.",)
+    return given, ()
 
 
 def _laid_out(source: str, kind: DiagramKind, theme: DiagramTheme) -> tuple[SafeSource, Rendered]:

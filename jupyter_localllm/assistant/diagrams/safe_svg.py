@@ -15,6 +15,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct
 
+from .contrast import Ground
+
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
@@ -153,6 +155,8 @@ def clean_svg(
     id_prefix: str,
     sans: str = FONTS["sans"],
     text_widths: dict[tuple[str, float], float] | None = None,
+    background: str = "#FFFFFF",
+    ink: str | None = None,
 ) -> CleanSvg:
     """Return what may be shown of an SVG.
 
@@ -167,6 +171,10 @@ def clean_svg(
     text_widths : dict
         Widths by text and font size; such a text is given exactly that, whatever font it is
         shown in.
+    background : str
+        ``#RRGGBB`` behind the picture.
+    ink : str or None
+        The colour of a text that the source gives none; see :class:`.contrast.Ground`.
 
     Raises
     ------
@@ -178,7 +186,7 @@ def clean_svg(
         raise UnusableSvg("There is no picture in it.")
     if len(svg) > MAX_SVG_CHARS:
         raise UnusableSvg("The picture is too large.")
-    reader = _Reader(id_prefix, sans, text_widths or {})
+    reader = _Reader(id_prefix, sans, text_widths or {}, Ground(background, ink))
     reader.read(svg[start:])
     return reader.result()
 
@@ -187,11 +195,16 @@ class _Reader:
     """Goes through one SVG and writes what may stand."""
 
     def __init__(
-        self, id_prefix: str, sans: str, text_widths: dict[tuple[str, float], float]
+        self,
+        id_prefix: str,
+        sans: str,
+        text_widths: dict[tuple[str, float], float],
+        ground: Ground,
     ) -> None:
         self._prefix = id_prefix
         self._fonts = {**FONTS, "sans": sans}
         self._text_widths = text_widths
+        self._ground = ground
         self._out: list[str] = []
         self._texts: list[str] = []
         #: Per open element what closes it; "" where only its content is kept.
@@ -232,6 +245,7 @@ class _Reader:
         elif self._root is None:
             self._start_root(name, attributes)
         elif name in _TRANSPARENT:
+            self._ground.open(name, {}, is_given=False)
             self._open.append("")
         elif name in _ELEMENTS:
             self._out.append(f"<{name}{self._attributes(name, attributes)}>")
@@ -258,6 +272,7 @@ class _Reader:
         self._view_box = " ".join(_text_of(number) for number in box)
         kept = self._allowed("svg", attributes)
         self._root = {name: kept[name] for name in ("fill", "color") if name in kept}
+        self._ground.open(name, self._root, is_given=False)
         self._root |= {"font-family": self._fonts["sans"], "font-size": "16"}
         self._open.append("")
 
@@ -266,6 +281,7 @@ class _Reader:
             self._n_left_out -= 1
             return
         name = self._open.pop()
+        self._ground.close()
         if name == "text":
             self._end_text("".join(self._held))
         if name:
@@ -289,6 +305,10 @@ class _Reader:
 
     def _attributes(self, element: str, given: dict[str, str]) -> str:
         kept = self._allowed(element, given)
+        style = (name for name, _ in _DECLARATION.findall(given.get("style", "")[:2000]))
+        self._ground.open(element, kept, is_given="fill" in style)
+        if element in {"text", "tspan"} and (ink := self._ground.readable_ink(kept)):
+            kept["fill"] = ink
         return "".join(f" {name}={quoteattr(value)}" for name, value in kept.items())
 
     def _allowed(self, element: str, given: dict[str, str]) -> dict[str, str]:

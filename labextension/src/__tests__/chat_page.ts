@@ -22,7 +22,8 @@ export class FakeSettings implements IChatSettings {
     sendWithShiftEnter: false,
     systemPrompt: 'Be kind.',
     maxTokens: 64,
-    temperature: null
+    temperature: null,
+    repairDiagrams: true
   };
 }
 

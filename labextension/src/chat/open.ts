@@ -16,6 +16,7 @@ import type { ITranslator } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import type { Widget } from '@lumino/widgets';
 
+import type { IDiagrams } from '../diagrams/tokens';
 import { createWorkbench } from '../notebook/workbench';
 import { LabChatSettings } from '../service/settings';
 import type { Api } from '../service/api';
@@ -38,6 +39,7 @@ export interface OpenChatOptions {
   readonly fileBrowser: IDefaultFileBrowser | null;
   readonly rendermime: IRenderMimeRegistry | null;
   readonly settingRegistry: ISettingRegistry | null;
+  readonly diagrams: IDiagrams | null;
   readonly translator: ITranslator;
 }
 
@@ -113,7 +115,8 @@ export async function openChat(options: OpenChatOptions): Promise<OpenedChat> {
   });
   const rendermime =
     options.rendermime ?? new RenderMimeRegistry({ initialFactories: standardRendererFactories });
-  const view = createChatView({ model, workbench, rendermime, translator });
+  const { diagrams } = options;
+  const view = createChatView({ model, workbench, rendermime, diagrams, translator });
   const onPageHide = (): void => {
     memory.flush();
   };

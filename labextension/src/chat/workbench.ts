@@ -106,6 +106,8 @@ export interface ChatSettings {
   readonly maxTokens: number;
   /** `null`: the model's default. */
   readonly temperature: number | null;
+  /** Whether the model repairs its own diagrams without being asked. */
+  readonly repairDiagrams: boolean;
 }
 
 export interface IChatSettings {

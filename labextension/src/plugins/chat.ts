@@ -15,6 +15,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { OpenedChat } from '../chat/open';
+import { IDiagrams } from '../diagrams/tokens';
 import { Api } from '../service/api';
 import { sendTo } from '../service/jupyter_server';
 import { ModelStatus } from '../service/model_status';
@@ -40,7 +41,8 @@ export const chatPlugin: JupyterFrontEndPlugin<void> = {
     IRenderMimeRegistry,
     INotebookTracker,
     IDefaultFileBrowser,
-    IStatusBar
+    IStatusBar,
+    IDiagrams
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -51,7 +53,8 @@ export const chatPlugin: JupyterFrontEndPlugin<void> = {
     rendermime: IRenderMimeRegistry | null,
     notebooks: INotebookTracker | null,
     fileBrowser: IDefaultFileBrowser | null,
-    statusBar: IStatusBar | null
+    statusBar: IStatusBar | null,
+    diagrams: IDiagrams | null
   ): void => {
     const language = translator ?? nullTranslator;
     const trans = language.load('jupyter_localllm');
@@ -68,6 +71,7 @@ export const chatPlugin: JupyterFrontEndPlugin<void> = {
         fileBrowser,
         rendermime,
         settingRegistry,
+        diagrams,
         translator: language
       });
     };

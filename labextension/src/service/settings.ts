@@ -17,16 +17,18 @@ const DEFAULTS: ChatSettings = Object.freeze({
   sendWithShiftEnter: false,
   systemPrompt: '',
   maxTokens: 1024,
-  temperature: null
+  temperature: null,
+  repairDiagrams: true
 });
 
 function readSettings(composite: Readonly<Record<string, unknown>>): ChatSettings {
-  const { sendWithShiftEnter, systemPrompt, maxTokens, temperature } = composite;
+  const { sendWithShiftEnter, systemPrompt, maxTokens, temperature, repairDiagrams } = composite;
   return Object.freeze({
     sendWithShiftEnter: sendWithShiftEnter === true,
     systemPrompt: typeof systemPrompt === 'string' ? systemPrompt : DEFAULTS.systemPrompt,
     maxTokens: typeof maxTokens === 'number' ? maxTokens : DEFAULTS.maxTokens,
-    temperature: typeof temperature === 'number' ? temperature : null
+    temperature: typeof temperature === 'number' ? temperature : null,
+    repairDiagrams: repairDiagrams !== false
   });
 }
 

@@ -5,8 +5,11 @@
  * code element always is the model's code, to the letter. Called by `stream.ts`.
  */
 
-/** Puts the buttons on a finished block. */
-export type DecorateCode = (block: HTMLElement, language: string) => void;
+/**
+ * Puts the buttons on a finished block, or the picture of a diagram in its place; `isLive`: it was
+ * written while the page looked on.
+ */
+export type DecorateCode = (block: HTMLElement, language: string, isLive: boolean) => void;
 
 export class CodeView {
   constructor(host: HTMLElement, language: string) {
@@ -55,7 +58,11 @@ function codeHead(language: string): HTMLElement {
 }
 
 /** Give the blocks of code inside of lists and quotes the same head and buttons. */
-export function wrapNestedCode(host: HTMLElement, decorate: DecorateCode): void {
+export function wrapNestedCode(
+  host: HTMLElement,
+  decorate: DecorateCode,
+  isLive: boolean
+): void {
   for (const code of host.querySelectorAll<HTMLElement>('pre > code')) {
     const pre = code.parentElement;
     if (pre === null) {
@@ -68,7 +75,7 @@ export function wrapNestedCode(host: HTMLElement, decorate: DecorateCode): void 
     pre.replaceWith(block);
     pre.tabIndex = 0;
     block.append(codeHead(language), pre);
-    decorate(block, language);
+    decorate(block, language, isLive);
   }
 }
 

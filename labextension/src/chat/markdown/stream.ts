@@ -58,6 +58,7 @@ export class StreamingMarkdown implements IDisposable {
 
   /** The text as it is now, and more will come. */
   update(text: string): void {
+    this._isLive = true;
     this._take(text, false);
   }
 
@@ -201,7 +202,7 @@ export class StreamingMarkdown implements IDisposable {
     }
     host.classList.remove('jp-mod-waiting');
     host.replaceChildren(fragment);
-    wrapNestedCode(host, decorateCode);
+    wrapNestedCode(host, decorateCode, this._isLive);
     await renderer.typeset(host);
   }
 
@@ -219,7 +220,7 @@ export class StreamingMarkdown implements IDisposable {
     if (colours !== null) {
       view.setColours(colours);
     }
-    decorateCode(view.node, language);
+    decorateCode(view.node, language, this._isLive);
   }
 
   private async _paintTail(text: string): Promise<void> {
@@ -271,6 +272,8 @@ export class StreamingMarkdown implements IDisposable {
   private _text = '';
   private _painted = '';
   private _isFinal = false;
+  /** More text came than was there at first. */
+  private _isLive = false;
   private _isDone = false;
   private _isScheduled = false;
   private _isDisposed = false;

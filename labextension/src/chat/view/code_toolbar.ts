@@ -16,7 +16,6 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 
 import { codeTextOf } from '../markdown/code_view';
-import type { DecorateCode } from '../markdown/code_view';
 import type { CodeAction, ICodeActions } from '../workbench';
 import { messageOf } from './failure';
 import { replaceIcon } from './icons';
@@ -54,7 +53,7 @@ export class CodeToolbars implements IDisposable {
   }
 
   /** Put the buttons into the head of a block of code. */
-  readonly decorate: DecorateCode = (block, language) => {
+  readonly decorate = (block: HTMLElement, language: string): void => {
     const head = block.querySelector('.jp-LocalLLMChat-codeHead');
     if (head === null || head.querySelector('.jp-LocalLLMChat-codeToolbar') !== null) {
       return;

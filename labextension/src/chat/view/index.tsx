@@ -15,11 +15,13 @@ import * as React from 'react';
 
 import '../../../style/index.css';
 
+import type { IDiagrams } from '../../diagrams/tokens';
 import { FrameQueue } from '../markdown/frame_queue';
 import { MarkdownRenderer } from '../markdown/renderer';
 import type { IChatModel } from '../state';
 import type { Workbench } from '../workbench';
 import { CodeToolbars } from './code_toolbar';
+import { decorateBlocks } from './diagrams';
 import { ChatContext } from './context';
 import type { ChatServices } from './context';
 import { DropTarget } from './drop_target';
@@ -31,6 +33,8 @@ export interface ChatViewOptions {
   readonly model: IChatModel;
   readonly workbench: Workbench;
   readonly rendermime: IRenderMimeRegistry;
+  /** `null`: sources of diagrams are shown as code. */
+  readonly diagrams: IDiagrams | null;
   readonly translator: ITranslator;
 }
 
@@ -40,7 +44,7 @@ export function createChatView(options: ChatViewOptions): Widget {
 }
 
 class ChatPanel extends ReactWidget {
-  constructor({ model, workbench, rendermime, translator }: ChatViewOptions) {
+  constructor({ model, workbench, rendermime, diagrams, translator }: ChatViewOptions) {
     super();
     const trans: TranslationBundle = translator.load('jupyter_localllm');
     this.addClass('jp-LocalLLMChat');
@@ -64,7 +68,7 @@ class ChatPanel extends ReactWidget {
       renderer: new MarkdownRenderer(rendermime, trans),
       queue: this._queue,
       nearWatch: this._nearWatch,
-      decorateCode: this._toolbars.decorate,
+      decorateCode: decorateBlocks({ toolbars: this._toolbars, diagrams, model, workbench }),
       draftWritten: this._draftWritten,
       writeDraft: text => {
         model.draft = text;
