@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_localllm.assistant.diagrams import dot, mermaid, renderer
-from jupyter_localllm.assistant.diagrams.closing import closed
+from jupyter_localllm.assistant.diagrams import renderer
+from jupyter_localllm.assistant.diagrams.drawing import dot, mermaid
 from jupyter_localllm.assistant.diagrams.extract import find_diagram
-from jupyter_localllm.assistant.diagrams.grammars import (
+from jupyter_localllm.assistant.diagrams.grammar.closing import closed
+from jupyter_localllm.assistant.diagrams.grammar.grammars import (
     DIAGRAM_TYPES,
     SAMPLING,
     diagram_grammar,

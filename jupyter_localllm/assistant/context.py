@@ -43,6 +43,8 @@ class Conversation:
         What is to be answered.
     previous_start_id : str, optional
         The question with which the last prompt of this branch began where it was trimmed.
+    examples : tuple of ChatMessage
+        Turns that nobody said, which show how to answer; they are sent in any case.
     """
 
     system: ChatMessage | None
@@ -50,10 +52,12 @@ class Conversation:
     question_id: str
     question: ChatMessage
     previous_start_id: str | None = None
+    examples: tuple[ChatMessage, ...] = ()
 
     def messages(self, first_turn: int = 0) -> list[ChatMessage]:
         """Return the prompt that begins with the earlier turn of this index."""
         sent = [] if self.system is None else [self.system]
+        sent += self.examples
         for turn in self.turns[first_turn:]:
             sent += [turn.question, turn.answer]
         return [*sent, self.question]

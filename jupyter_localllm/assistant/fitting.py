@@ -161,6 +161,8 @@ async def _fixed_tokens(conversation: Conversation, room: Room, count: Count) ->
     fixed = await _tokens(conversation.question, count)
     if conversation.system is not None:
         fixed += await _tokens(conversation.system, count)
+    for example in conversation.examples:
+        fixed += await _tokens(example, count)
     if fixed > room.budget:
         raise errors.PromptTooLong(
             f"The question with all that is attached has {fixed:,} tokens; beside the answer, "

@@ -90,7 +90,7 @@ def answer_question(
         question = dataclasses.replace(question, format="code")
     schema = schema_for(question.schema, question.format, shell.user_ns)
     if question.diagram.save:
-        from .diagram_value import refuse_to_replace, save_value
+        from .diagrams.value import refuse_to_replace, save_value
 
         refuse_to_replace(question.diagram.save, may_replace=question.diagram.may_replace)
     asking = Asking(shell, session, question, settings)
@@ -217,8 +217,8 @@ class Asking:
         is_concluded = question.format in _CONCLUDED
         shape = shape_of(question.format)
         if self.is_rich and question.format == "markdown":
-            from .diagram_display import DiagramDisplay
-            from .drawing import theme_of
+            from .diagrams.display import DiagramDisplay
+            from .diagrams.drawing import theme_of
 
             return DiagramDisplay(
                 theme=theme_of(question.diagram.theme),

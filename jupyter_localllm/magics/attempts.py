@@ -19,9 +19,9 @@ from .actions import DRAWN
 from .answer_display import AnswerDisplay
 from .conclusions import Conclusion, conclude, shown_code
 from .consent import ask_consent
-from .diagram_answer import settle_diagrams
-from .diagram_display import DiagramDisplay
-from .diagram_value import Diagram
+from .diagrams.answer import settle_diagrams
+from .diagrams.display import DiagramDisplay
+from .diagrams.value import Diagram
 from .execute import CodeFailed, CodeRun, CodeStopped, run_code
 from .fences import fenced, folded, safe_and_closed, shortened
 from .formats import Shown, request_for
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .answer import Asking
-    from .diagram_errors import BrokenDiagram
+    from .diagrams.errors import BrokenDiagram
     from .last_answer import LastAnswer
     from .question import Question
 

@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 
 from .actions import ACTION_NAMES, ACTIONS, CODING, DRAWN
 from .commands import Ask, DiagramOptions, ShowHelp
-from .diagram_options import TYPES, has_any, read_options
+from .diagrams.options import TYPES, has_any, read_options
 from .options import cell_parser, join_cells
 from .parsers import HelpRequested, Parser, shortened
 from .words import model_reference, split_words

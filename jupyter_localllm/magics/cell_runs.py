@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .diagram_errors import BrokenDiagram
+    from .diagrams.errors import BrokenDiagram
 
 _MAX_RUNS = 500
 _MAX_ERRORS = 100

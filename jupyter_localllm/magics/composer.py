@@ -36,7 +36,7 @@ from .conversations import (
     new_question,
     warn_not_kept,
 )
-from .instructions import instructions
+from .instructions import examples, instructions
 from .interpolation import Interpolation, interpolated
 from .notebook_context import NotebookContext
 from .parameters import read_parameters
@@ -249,9 +249,11 @@ class Composer:
         else:
             earlier = []
         prompts = {name: prompt.text for name, prompt in self._prompts().items()}
-        added = instructions(ask, prompts, self._own_prompts)
+        shown = examples(ask, self._own_prompts)
+        added = "" if shown else instructions(ask, prompts, self._own_prompts)
         asked = msgspec.structs.replace(record, action=_THIS)
         conversation = prompt_parts.compose([*earlier, asked], system, {**prompts, _THIS: added})
+        conversation = dataclasses.replace(conversation, examples=shown)
         if record.context or added:
             return conversation
         # Words alone are sent exactly as they were typed.

@@ -23,7 +23,7 @@ from .table import Table, as_markdown, data_frame, find_table, table_of_json, wh
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .diagram_errors import BrokenDiagram
+    from .diagrams.errors import BrokenDiagram
     from .last_answer import LastAnswer
     from .question import Question
 
@@ -155,13 +155,13 @@ def _diagram(
 ) -> Conclusion:
     """Draw the diagram; one that was cut is closed where its type is known."""
     from ..assistant.diagrams.extract import find_diagram
-    from .diagram_errors import BrokenDiagram
-    from .drawing import draw, kind_of, theme_of
+    from .diagrams.drawing import draw, kind_of, theme_of
+    from .diagrams.errors import BrokenDiagram
 
     kind, options, note = kind_of(question.format), question.diagram, ""
     source = find_diagram(answer.text, kind)
     if is_cut and options.type and not options.is_free:
-        from ..assistant.diagrams.closing import closed
+        from ..assistant.diagrams.grammar.closing import closed
 
         source, note = closed(source, options.type), "What was not finished is left out."
     try:

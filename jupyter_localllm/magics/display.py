@@ -21,7 +21,7 @@ from .fences import folded, safe_and_closed
 from .formats import Shape, Shown, as_markdown
 
 if TYPE_CHECKING:
-    from .diagram_value import Diagram
+    from .diagrams.value import Diagram
 
 __all__ = [
     "METADATA_KEY",
@@ -144,7 +144,7 @@ class RichDisplay(AnswerDisplay):
         """Show what was changed in it, the picture, and the note below, each where there is one."""
         about = {METADATA_KEY: {"kind": "diagram", "model": facts.get("model", self.model)}}
         if picture.changes:
-            from .diagram_errors import folded_changes
+            from .diagrams.errors import folded_changes
 
             self._publish(folded_changes(picture.changes, picture.source), about)
             self._display_id = None

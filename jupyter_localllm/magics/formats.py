@@ -23,7 +23,7 @@ from .table import table_grammar
 
 if TYPE_CHECKING:
     from .commands import DiagramOptions
-    from .diagram_value import Diagram
+    from .diagrams.value import Diagram
 
 #: Shown as their source while they stream; a fence of their language would be drawn by the page.
 DIAGRAMS = frozenset({*DRAWN, "svg"})
@@ -145,7 +145,7 @@ def request_for(
 
 
 def _grammar_of(diagram: DiagramOptions, request: ChatCompletionRequest) -> str:
-    from ..assistant.diagrams.grammars import diagram_grammar
+    from ..assistant.diagrams.grammar.grammars import diagram_grammar
 
     return diagram_grammar(
         diagram.type,

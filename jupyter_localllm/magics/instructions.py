@@ -10,10 +10,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..assistant import prompts
+from ..protocol import ChatMessage
 from .actions import ACTIONS
 from .commands import Ask
 
 _OURS = Path(prompts.__file__).with_name("prompts")
+
+
+def examples(ask: Ask, own_folder: Path) -> tuple[ChatMessage, ...]:
+    """Return turns that show how a type of diagram is written, for a question held to its grammar.
+
+    They say what :func:`instructions` would. A small model takes their words for the answer where
+    they stand in the question. A text of the person's own is sent as instructions.
+    """
+    diagram = ask.diagram
+    is_own = (own_folder / "diagrams" / f"{diagram.type}.md").is_file()
+    if ask.action != "diagram" or not diagram.type or diagram.is_free or is_own:
+        return ()
+    from ..assistant.diagrams.grammar.grammars import example_turns
+
+    return tuple(example_turns(diagram.type))
 
 
 def instructions(ask: Ask, texts: Mapping[str, str], own_folder: Path) -> str:

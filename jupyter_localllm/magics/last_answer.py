@@ -14,7 +14,7 @@ from ..assistant.safe_markdown import safe_markdown
 
 if TYPE_CHECKING:
     from ..protocol import Timings, Usage
-    from .diagram_value import Diagram
+    from .diagrams.value import Diagram
 
 #: How many answers are kept; each holds its text.
 KEPT_ANSWERS = 100
@@ -127,7 +127,7 @@ def drawn_from(text: str) -> Diagram:
     """
     from ..assistant.diagrams.extract import kind_of, split_answer
     from ..assistant.structured import AnswerUnusable
-    from .drawing import draw
+    from .diagrams.drawing import draw
 
     for piece in split_answer(text):
         if piece.kind != "text" and piece.text.strip():

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
-from . import diagram_arguments
 from .actions import ACTIONS
 from .cell_arguments import alias_words, parse_words
 from .commands import (
@@ -36,6 +35,7 @@ from .commands import (
     UnloadModel,
     UseModel,
 )
+from .diagrams import arguments as diagram_arguments
 from .options import cell_parser, join_cells
 from .parsers import HelpRequested, Parser, nearest, shortened
 from .words import is_path, model_reference, split_words

@@ -15,8 +15,8 @@ from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expa
 from traitlets import observe
 
 from .cell_runs import CellRuns
-from .diagram_cells import DiagramCells
-from .diagram_options import with_type
+from .diagrams.cells import DiagramCells
+from .diagrams.options import with_type
 from .magic_help import documented
 from .names import add_name
 from .settings import QuestionSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .commands import ActOn, Ask, Command
     from .composer import Composed, Composer
     from .conversations import Memory, NamedChats
-    from .diagram_errors import BrokenDiagram
+    from .diagrams.errors import BrokenDiagram
     from .host_session import HostSession
     from .last_answer import Answers
 
@@ -194,13 +194,13 @@ class LocalLLM(QuestionSettings):
         """Return the diagram that ``%llm fix`` is about, if it is about one."""
         if command.ask.action != "fix" or (command.words and not command.target):
             return None
-        from .diagram_fixes import broken_diagram
+        from .diagrams.fixes import broken_diagram
 
         return broken_diagram(self.runs, command.target)
 
     def _fix_diagram(self, ask: Ask, broken: BrokenDiagram) -> None:
         from .answer import AnswerSettings, answer_question
-        from .diagram_fixes import repair_question
+        from .diagrams.fixes import repair_question
 
         request = self._composer().bare_request(ask)
         question = repair_question(ask, broken, request, self.runs.mark_diagram)
@@ -332,7 +332,7 @@ class LocalLLM(QuestionSettings):
         if isinstance(command, ShowHelp):
             print(command.text)
         elif isinstance(command, DrawTarget):
-            from .diagram_sources import draw_target
+            from .diagrams.sources import draw_target
 
             targets = self._composer().targets
             draw_target(self.the_shell, command, targets, self.variables(), self.display)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .actions import ACTION_NAMES, FORMATS
-from .diagram_arguments import OF_CODE, declare
-from .diagram_cells import cell_parser as diagram_parser
-from .diagram_options import DIRECTIONS, THEMES, TYPES
+from .diagrams.arguments import OF_CODE, declare
+from .diagrams.cells import cell_parser as diagram_parser
+from .diagrams.options import DIRECTIONS, THEMES, TYPES
 from .line_arguments import LINE_ACTIONS, LINE_COMMANDS
 from .names import DIAGRAM_CELLS
 from .options import CONTEXTS, cell_parser

@@ -11,7 +11,7 @@ import math
 import re
 
 from .actions import FORMAT_NAMES, FORMATS
-from .diagram_options import add_type_options
+from .diagrams.options import add_type_options
 from .parsers import Parser, nearest
 
 _CELL_RANGE = re.compile(r"\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*")

@@ -13,7 +13,7 @@ from ..protocol import ChatCompletionRequest
 from .commands import DiagramOptions
 
 if TYPE_CHECKING:
-    from .diagram_errors import BrokenDiagram
+    from .diagrams.errors import BrokenDiagram
     from .last_answer import LastAnswer
 
 

@@ -47,7 +47,7 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
         return
     is_rich = updates_outputs(shell) if kind == "auto" else kind == "rich"
     if part == "diagram":
-        from .diagram_output import show_drawn
+        from .diagrams.output import show_drawn
 
         show_drawn(answer.diagram, is_rich=is_rich)
         return

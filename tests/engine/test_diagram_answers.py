@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from benchmarks.diagram_answers import SUBJECTS, TYPES
-from jupyter_localllm.assistant.diagrams import dot, mermaid
-from jupyter_localllm.assistant.diagrams.closing import closed
-from jupyter_localllm.assistant.diagrams.grammars import (
+from jupyter_localllm.assistant.diagrams.drawing import dot, mermaid
+from jupyter_localllm.assistant.diagrams.grammar.closing import closed
+from jupyter_localllm.assistant.diagrams.grammar.grammars import (
     DIAGRAM_TYPES,
     SAMPLING,
     diagram_grammar,

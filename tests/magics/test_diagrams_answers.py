@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_localllm.assistant.code_blocks import code_blocks
 from jupyter_localllm.assistant.diagrams.nouns import DIAGRAM_MIME
 from jupyter_localllm.magics import register
-from jupyter_localllm.magics.diagram_parts import DiagramParts
+from jupyter_localllm.magics.diagrams.parts import DiagramParts
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import CellRun, KernelSession
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from jupyter_localllm.assistant.diagrams.grammars import DIAGRAM_TYPES, diagram_grammar
+from jupyter_localllm.assistant.diagrams.grammar.grammars import DIAGRAM_TYPES, diagram_grammar
 from jupyter_localllm.assistant.diagrams.nouns import DIAGRAM_MIME
+from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV
+from jupyter_localllm.host.launch import start_host
 from jupyter_localllm.magics import register
 from jupyter_localllm.magics.arguments import Ask, parse_cell
 from jupyter_localllm.magics.commands import DiagramOptions
 from jupyter_localllm.magics.conclusions import conclude
-from jupyter_localllm.magics.diagram_options import TYPES, type_in, with_type
+from jupyter_localllm.magics.diagrams.options import TYPES, type_in, with_type
 from jupyter_localllm.magics.last_answer import LastAnswer
 from jupyter_localllm.magics.question import Question
 from jupyter_localllm.protocol import ChatCompletionRequest, ChatMessage
@@ -150,21 +153,19 @@ def test_theme_is_also_of_the_diagrams_in_an_answer() -> None:
 # --- the request ----------------------------------------------------------------------------
 
 
-def sent_with(shell: InteractiveShell, model: Path, folder: Path, *lines: str) -> list[dict]:  # type: ignore[type-arg]
+def sent_with(
+    shell: InteractiveShell, model: Path, folder: Path, *lines: str
+) -> list[dict[str, Any]]:
     """Ask through a relay; return what went over the wire."""
-    from jupyter_localllm.host.launch import start_host
-
     tap = WireTap(start_host(), folder)
     try:
-        import os
-
-        os.environ["LOCALLLM_CONNECTION_FILE"] = str(tap.connection_file)
-        for line in lines:
-            shell.run_cell(f"%%llm {line} -m {model}\nPLAIN\n")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(CONNECTION_FILE_ENV, str(tap.connection_file))
+            for line in lines:
+                shell.run_cell(f"%%llm {line} -m {model}\nPLAIN\n")
         return tap.chat_requests()
     finally:
         tap.close()
-        del os.environ["LOCALLLM_CONNECTION_FILE"]
 
 
 def test_the_grammar_goes_along_unless_it_is_turned_off(
@@ -185,8 +186,13 @@ def test_the_grammar_goes_along_unless_it_is_turned_off(
     assert "grammar" not in free
     assert dot["grammar"] == diagram_grammar("digraph", max_tokens=300)
     assert directed["grammar"] == diagram_grammar("flowchart", direction="LR", max_tokens=300)
-    assert "pie" in held["messages"][-1]["content"]
-    assert held["messages"][-1]["content"].endswith("PLAIN")
+    # What is held to a grammar is shown by examples, and the rest is told.
+    assert held["messages"][-1]["content"] == "PLAIN"
+    shown = held["messages"][:-1]
+    assert [turn["role"] for turn in shown] == ["user", "assistant"] * (len(shown) // 2)
+    assert shown[1]["content"].startswith("pie")
+    told = free["messages"][-1]["content"]
+    assert len(free["messages"]) == 1 and "pie" in told and told.endswith("PLAIN")
 
 
 # --- the answer -----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright import sync_api
 
-from jupyter_localllm.assistant.diagrams.repairs import repair
+from jupyter_localllm.assistant.diagrams.repair.repairs import repair
 from tests.unit.diagram_corpus import cases, check_of
 
 MERMAID = (

@@ -18,9 +18,9 @@ from typing import Any
 
 from mermaid_render import renderer
 
-from jupyter_localllm.assistant.diagrams import dot, mermaid
+from jupyter_localllm.assistant.diagrams.drawing import dot, mermaid
 from jupyter_localllm.assistant.diagrams.nouns import DiagramKind
-from jupyter_localllm.assistant.diagrams.repairs import Check
+from jupyter_localllm.assistant.diagrams.repair.repairs import Check
 from jupyter_localllm.errors import DiagramInvalid
 
 FOLDER = Path(__file__).parents[1] / "data" / "diagrams"

@@ -8,7 +8,8 @@ import pytest
 
 from jupyter_localllm import errors
 from jupyter_localllm.assistant.diagrams.bundle import mime_bundle
-from jupyter_localllm.assistant.diagrams.contrast import MIN_CONTRAST, contrast, rgb
+from jupyter_localllm.assistant.diagrams.drawing.contrast import MIN_CONTRAST, contrast, rgb
+from jupyter_localllm.assistant.diagrams.drawing.safe_svg import clean_svg
 from jupyter_localllm.assistant.diagrams.nouns import (
     DIAGRAM_MIME,
     DiagramKind,
@@ -16,7 +17,6 @@ from jupyter_localllm.assistant.diagrams.nouns import (
     DrawRequest,
 )
 from jupyter_localllm.assistant.diagrams.pipeline import draw_here
-from jupyter_localllm.assistant.diagrams.safe_svg import clean_svg
 
 THEMES: tuple[DiagramTheme, ...] = ("neutral", "default", "dark")
 #: Source, and what is behind each label.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_localllm.assistant.diagrams.repairs import repair
+from jupyter_localllm.assistant.diagrams.repair.repairs import repair
 
 from .diagram_corpus import Case, cases, check_of, graph_of
 

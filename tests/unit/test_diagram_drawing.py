@@ -11,8 +11,8 @@ import zlib
 import pytest
 
 from jupyter_localllm import errors
-from jupyter_localllm.assistant.diagrams import dot, mermaid, picture
 from jupyter_localllm.assistant.diagrams.bundle import mime_bundle
+from jupyter_localllm.assistant.diagrams.drawing import dot, mermaid, picture
 from jupyter_localllm.assistant.diagrams.nouns import (
     DIAGRAM_MIME,
     DiagramKind,

@@ -9,9 +9,10 @@ import re
 
 import pytest
 
-from jupyter_localllm.assistant.diagrams import dot, mermaid
-from jupyter_localllm.assistant.diagrams.closing import closed
-from jupyter_localllm.assistant.diagrams.grammars import (
+from jupyter_localllm.assistant.diagrams.drawing import dot, mermaid
+from jupyter_localllm.assistant.diagrams.drawing.safe_source import safe_source
+from jupyter_localllm.assistant.diagrams.grammar.closing import closed
+from jupyter_localllm.assistant.diagrams.grammar.grammars import (
     DIAGRAM_TYPES,
     DIRECTIONS,
     diagram_grammar,
@@ -19,7 +20,6 @@ from jupyter_localllm.assistant.diagrams.grammars import (
     diagram_type_of,
     example_turns,
 )
-from jupyter_localllm.assistant.diagrams.safe_source import safe_source
 from jupyter_localllm.engine.grammar import MAX_GRAMMAR_CHARS
 from tests.gbnf import Grammar
 

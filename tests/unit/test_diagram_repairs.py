@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_localllm.assistant.diagrams.dot_repairs import DOT_RULES
 from jupyter_localllm.assistant.diagrams.nouns import DiagramKind
-from jupyter_localllm.assistant.diagrams.repairs import (
+from jupyter_localllm.assistant.diagrams.repair.dot_repairs import DOT_RULES
+from jupyter_localllm.assistant.diagrams.repair.repairs import (
     MAX_CHARACTERS,
     MAX_CHECKS,
     Fault,

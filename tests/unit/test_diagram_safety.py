@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_localllm import errors
-from jupyter_localllm.assistant.diagrams import dot, mermaid
+from jupyter_localllm.assistant.diagrams.drawing import dot, mermaid
+from jupyter_localllm.assistant.diagrams.drawing.safe_source import safe_source
+from jupyter_localllm.assistant.diagrams.drawing.safe_svg import UnusableSvg, clean_svg
 from jupyter_localllm.assistant.diagrams.nouns import DiagramKind, Drawing, DrawRequest
 from jupyter_localllm.assistant.diagrams.pipeline import draw_here
-from jupyter_localllm.assistant.diagrams.safe_source import safe_source
-from jupyter_localllm.assistant.diagrams.safe_svg import UnusableSvg, clean_svg
 
 from . import hostile_diagrams as hostile
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_localllm.assistant.diagrams.from_code import diagram_of_code
+from jupyter_localllm.assistant.diagrams.sources.from_code import diagram_of_code
 
 from .mermaid_pictures import parsed
 from .traced_flow import Flowchart, Run, Stopped, walked

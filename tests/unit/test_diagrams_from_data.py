@@ -12,9 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_localllm.assistant.diagrams.er_diagram import Column, Relation, Table, er_source
-from jupyter_localllm.assistant.diagrams.from_data import diagram_of_frames, diagram_of_sqlite
-from jupyter_localllm.assistant.diagrams.sqlite_schema import database_uri
+from jupyter_localllm.assistant.diagrams.sources.er_diagram import (
+    Column,
+    Relation,
+    Table,
+    er_source,
+)
+from jupyter_localllm.assistant.diagrams.sources.from_data import (
+    diagram_of_frames,
+    diagram_of_sqlite,
+)
+from jupyter_localllm.assistant.diagrams.sources.sqlite_schema import database_uri
 from jupyter_localllm.errors import DiagramInvalid, InvalidParameter, NotFound
 
 from .mermaid_pictures import parsed, texts
@@ -118,8 +126,8 @@ def test_what_is_no_frame_is_said() -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys, jupyter_localllm.assistant.diagrams.from_data\n"
-        "import jupyter_localllm.assistant.diagrams.from_code\n"
+        "import sys, jupyter_localllm.assistant.diagrams.sources.from_data\n"
+        "import jupyter_localllm.assistant.diagrams.sources.from_code\n"
         "print([n for n in ('pandas', 'numpy', 'polars', 'mermaid_render') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

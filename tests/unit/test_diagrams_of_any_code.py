@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jupyter_localllm
-from jupyter_localllm.assistant.diagrams.from_code import diagram_of_code
+from jupyter_localllm.assistant.diagrams.sources.from_code import diagram_of_code
 from jupyter_localllm.errors import DiagramInvalid, DiagramTooLarge, InvalidParameter
 
 from .mermaid_pictures import parsed, texts

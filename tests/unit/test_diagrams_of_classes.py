@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from jupyter_localllm.assistant.diagrams.from_code import diagram_of_code
+from jupyter_localllm.assistant.diagrams.sources.from_code import diagram_of_code
 
 from .mermaid_pictures import parsed
 

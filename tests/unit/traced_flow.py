@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
-from jupyter_localllm.assistant.diagrams.code_flow import without_docstring
-from jupyter_localllm.assistant.diagrams.flow_graph import flow_graph
-from jupyter_localllm.assistant.diagrams.from_code import diagram_of_code
-from jupyter_localllm.assistant.diagrams.source_text import SourceText
+from jupyter_localllm.assistant.diagrams.sources.code_flow import without_docstring
+from jupyter_localllm.assistant.diagrams.sources.flow_graph import flow_graph
+from jupyter_localllm.assistant.diagrams.sources.from_code import diagram_of_code
+from jupyter_localllm.assistant.diagrams.sources.source_text import SourceText
 
 _EDGE = re.compile(r'^\s*(\w+) -\.?->(?:\|"(.*)"\|)? (\w+)$')
 _NODE = re.compile(r'^\s*(n\d+)(\(\[|\[|\{\{|\{)"(.*)"(\]\)|\]|\}\}|\})$')

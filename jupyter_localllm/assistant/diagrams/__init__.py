@@ -1,7 +1,8 @@
 """Diagrams: Mermaid and Graphviz text, checked, repaired, drawn.
 
-``nouns.py`` has the values; ``renderer.py`` is what others call, and sends the source to a child
-process, where ``pipeline.py`` repairs (``*_repairs.py``), sanitises (``safe_source.py``), draws
-(``mermaid.py``, ``dot.py``) and sanitises again (``safe_svg.py``). Importing this package imports
+``nouns.py`` has the values; ``extract.py`` finds diagrams in answers; ``renderer.py`` is what
+others call, and sends a source to a child process, where ``pipeline.py`` uses ``repair/`` and
+``drawing/``. ``grammar/`` makes models write what can be drawn, ``repair_turn.py`` gives them their
+mistakes back, and ``sources/`` makes diagrams of code and data. Importing this package imports
 nothing heavy.
 """

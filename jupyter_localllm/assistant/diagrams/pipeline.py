@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 
 from ... import errors
-from . import dot, faults, mermaid
-from .alt_text import alt_text
+from . import faults
+from .drawing import dot, mermaid
+from .drawing.alt_text import alt_text
+from .drawing.picture import pdf_of, png_of
+from .drawing.safe_source import SafeSource, safe_source
+from .drawing.safe_svg import FONTS, UnusableSvg, clean_svg
 from .extract import kind_of, named_kind_of
 from .nouns import DiagramKind, DiagramTheme, Drawing, DrawRequest, Rendered
-from .picture import pdf_of, png_of
-from .safe_source import SafeSource, safe_source
-from .safe_svg import FONTS, UnusableSvg, clean_svg
 
 
 def draw_here(request: DrawRequest) -> Drawing:
@@ -89,7 +90,7 @@ def _laid_out(source: str, kind: DiagramKind, theme: DiagramTheme) -> tuple[Safe
         return safe, _render(safe.source, kind, theme)
     except errors.DiagramInvalid as error:
         fault = error
-    from .repairs import repair
+    from .repair.repairs import repair
 
     def check(tried: str) -> errors.DiagramInvalid | None:
         try:

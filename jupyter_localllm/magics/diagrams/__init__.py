@@ -1,0 +1,1 @@
+"""Diagrams in cells: options, drawing, outputs, repairs. The modules of ``magics`` call them."""

@@ -1,0 +1,58 @@
+"""``%llm fix`` for a diagram that could not be drawn: which one it is, and the question to ask.
+
+Called by ``magics.py``, which then answers it as any other question with a diagram.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...assistant.diagrams.repair_turn import repair_request
+from ...errors import DiagramInvalid
+from ..cell_runs import CellRuns
+from ..cell_targets import cell_number
+from ..question import Question
+
+if TYPE_CHECKING:
+    from ...protocol import ChatCompletionRequest
+    from ..commands import Ask
+    from .errors import BrokenDiagram
+
+
+def broken_diagram(runs: CellRuns, target: str) -> BrokenDiagram | None:
+    """Return the diagram that is to be repaired; ``None`` where it is about code.
+
+    Parameters
+    ----------
+    target : str
+        A cell's number; empty: what failed last.
+    """
+    if not target:
+        run = runs.current_fault()
+        return None if run is None else run.broken_diagram
+    number = cell_number(target)
+    run = None if number is None else runs.by_number(number)
+    return None if run is None else run.broken_diagram
+
+
+def repair_question(
+    ask: Ask,
+    broken: BrokenDiagram,
+    request: ChatCompletionRequest,
+    on_broken_diagram: Callable[[BrokenDiagram | None], None],
+) -> Question:
+    """Return the question whose answer is the corrected diagram."""
+    error = broken.error
+    assert isinstance(error, DiagramInvalid)
+    return Question(
+        action="fix",
+        format=broken.kind,
+        request=repair_request(request, broken.kind, broken.source, error),
+        model_label=ask.model or "",
+        is_streaming=ask.is_streaming,
+        retry=ask.retry,
+        into=ask.into,
+        diagram=ask.diagram,
+        on_broken_diagram=on_broken_diagram,
+    )
