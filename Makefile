@@ -72,6 +72,8 @@ bench: env-test browser
 	$(VENV)/bin/python -m benchmarks.overhead
 	$(VENV)/bin/python -m benchmarks.magics
 	$(VENV)/bin/python -m benchmarks.chat
+	$(VENV)/bin/python -m benchmarks.diagrams
+	$(VENV)/bin/python -m benchmarks.diagram_answers
 
 lint: env-test
 	$(VENV)/bin/ruff check .

@@ -48,8 +48,19 @@ from statistics import variance
 
 print(variance([12.5, 14.0, 11.8]))
 ```"""
+STATION = """A reading goes through these steps:
+
+```mermaid
+flowchart LR
+  Sensor --> Check{In range (-40…60)?}
+  Check -->|yes| Store[(Table)]
+  Check -->|no| Repeat[Measure again]
+  Repeat -> Check
+```
+
+What is out of range is measured once more."""
 #: By a word of the question that is not in the reply.
-SCRIPT = {"morning": ERROR, "vary": VARIANCE}
+SCRIPT = {"morning": ERROR, "vary": VARIANCE, "happens": STATION}
 CELLS = [
     markdown("# Weather at the station\nThree readings of one morning."),
     code("temps = [12.5, 14.0, 11.8]"),
@@ -183,3 +194,36 @@ def test_a_lesson_with_magics_has_its_picture(
         expect(told.first).to_be_visible()
         notebook.activate(2)
         take(page, pictures, "magics")
+
+
+DIAGRAM_CELLS = [
+    code("%load_ext jupyter_localllm"),
+    code(
+        "%%dot --into seasons\n"
+        "digraph { rankdir=LR; node [shape=box style=rounded]\n"
+        "  spring -> summer -> autumn -> winter -> spring }"
+    ),
+    code("%%llm\nWhat happens to a reading?"),
+]
+
+
+def test_a_notebook_and_the_chat_with_diagrams_have_their_pictures(
+    browser: Browser, lesson_lab: LabProcess, pictures: Path
+) -> None:
+    write_notebook(lesson_lab, "diagrams.ipynb", DIAGRAM_CELLS)
+    with lab_page(browser, lesson_lab) as page:
+        notebook = NotebookPage.open(page, lesson_lab, "diagrams.ipynb", len(DIAGRAM_CELLS))
+        for index in range(len(DIAGRAM_CELLS)):
+            notebook.run_cell(index)
+        drawn = page.locator(".jp-Notebook .jp-LocalLLMDiagram img")
+        expect(drawn).to_have_count(2)
+        notebook.activate(1)
+        take(page, pictures, "diagrams")
+        page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+        chat = Chat.open(page)
+        widen(page)
+        chat.ask("What happens to a reading?")
+        picture = page.locator(f"{PANEL} .jp-LocalLLMDiagram img")
+        expect(picture).to_be_visible(timeout=PATIENCE_MS)
+        picture.hover()
+        take(page, pictures, "chat-diagram")
