@@ -84,4 +84,4 @@ def install() -> None:
     """Install the hook once in this process."""
     if not getattr(sys, "_localllm_loopback_only", False):
         sys.addaudithook(_audit)
-        sys._localllm_loopback_only = True  # type: ignore[attr-defined]
+        sys._localllm_loopback_only = True

@@ -43,7 +43,7 @@ def listening() -> Iterator[Path]:
 
 def written(path: Path | str, **fields: object) -> Path:
     known = {"pid": os.getpid(), "protocol_version": 1, "server_version": "0", **fields}
-    return write_connection_file(ConnectionInfo(socket=str(path), **known))  # type: ignore[arg-type]
+    return write_connection_file(ConnectionInfo(socket=str(path), **known))
 
 
 def dead_pid() -> int:
@@ -74,9 +74,9 @@ def test_live_host_is_found(listening: Path) -> None:
 def test_inherited_one_goes_first(listening: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, other = written(listening, server_version="mine"), written(listening)
     os.utime(mine, (1, 1))
-    assert find_connection().path == other  # type: ignore[union-attr]
+    assert find_connection().path == other
     monkeypatch.setenv(CONNECTION_FILE_ENV, str(mine))
-    assert find_connection().path == mine  # type: ignore[union-attr]
+    assert find_connection().path == mine
 
 
 def test_the_server_that_started_this_kernel_goes_before_newer_ones(
@@ -85,9 +85,9 @@ def test_the_server_that_started_this_kernel_goes_before_newer_ones(
     parent = written(listening, pid=os.getppid())
     newer = written(listening)
     os.utime(parent, (1, 1))
-    assert find_connection().path == newer  # type: ignore[union-attr]
+    assert find_connection().path == newer
     monkeypatch.setenv("JPY_PARENT_PID", str(os.getppid()))
-    assert find_connection().path == parent  # type: ignore[union-attr]
+    assert find_connection().path == parent
 
 
 def test_a_child_host_belongs_to_its_parent_only(listening: Path) -> None:
@@ -118,7 +118,7 @@ def test_stale_inherited_file_falls_back_to_a_live_host(
 ) -> None:
     live = written(listening)
     monkeypatch.setenv(CONNECTION_FILE_ENV, str(runtime_dir() / "localllm-gone.json"))
-    assert find_connection().path == live  # type: ignore[union-attr]
+    assert find_connection().path == live
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '"x"', "{}", '{"pid": "no"}', "\x00"])

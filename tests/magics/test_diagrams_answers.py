@@ -268,7 +268,7 @@ def test_where_nothing_can_be_drawn_the_answer_stays_whole_and_says_why(
         raise OSError("no program")
 
     monkeypatch.setattr(child, "start", cannot)
-    broken = renderer.DiagramRenderer(start_child=cannot)  # type: ignore[arg-type]
+    broken = renderer.DiagramRenderer(start_child=cannot)
     monkeypatch.setattr(renderer, "_shared", broken)
     publisher = CapturingDisplayPublisher()
     monkeypatch.setattr(shell, "display_pub", publisher)

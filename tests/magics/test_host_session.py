@@ -262,7 +262,7 @@ def test_closing_the_ticks_closes_the_stream_at_once(
         async for event in ticks:
             if event is None or event == CompletionChunk(wanted or ""):
                 break
-        await ticks.aclose()  # type: ignore[attr-defined]
+        await ticks.aclose()
         return events.is_closed
 
     assert run(leave())
@@ -290,7 +290,7 @@ def test_stopping_answers_ends_every_stream_and_says_how_many(
     async def stop() -> tuple[int, int]:
         session = HostSession()
         try:
-            async with contextlib.aclosing(session.stream(request("LONG"))) as events:  # type: ignore[type-var]
+            async with contextlib.aclosing(session.stream(request("LONG"))) as events:
                 async for _ in events:
                     break
                 n_stopped = await session.stop_answers()

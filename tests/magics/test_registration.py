@@ -68,7 +68,7 @@ def test_loaded_twice_and_reloaded(
         assert shell.run_cell(f"{line} jupyter_localllm").success
     owners = [c for c in shell.configurables if type(c).__name__ == "LocalLLM"]
     assert len(owners) == 1
-    assert all(owner.__self__ is owners[0] for owner in loaded(shell))  # type: ignore[attr-defined]
+    assert all(owner.__self__ is owners[0] for owner in loaded(shell))
     assert shell.run_cell("%config LocalLLM.max_tokens = 7").success
     assert owners[0].max_tokens == 7
 

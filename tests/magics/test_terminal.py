@@ -145,7 +145,7 @@ def test_a_kernel_can_be_told_to_print_plain_text(
     start_kernel: Callable[..., object], scripted_model: Path
 ) -> None:
     kernel = start_kernel()
-    kernel.run("%config LocalLLM.display = 'plain'").check_ok()  # type: ignore[attr-defined]
-    cell = kernel.run(f"%%llm -m {scripted_model}\nHELLO\n").check_ok()  # type: ignore[attr-defined]
+    kernel.run("%config LocalLLM.display = 'plain'").check_ok()
+    cell = kernel.run(f"%%llm -m {scripted_model}\nHELLO\n").check_ok()
     assert not cell.displays
     assert cell.stdout.endswith(SCRIPTS["HELLO"] + "\n")

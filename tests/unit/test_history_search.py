@@ -158,7 +158,7 @@ def _chat_of(text: str) -> Chat:
 class WithoutTrigrams(sqlite3.Connection):
     """SQLite as it was before it had the trigram index."""
 
-    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         return super().execute(sql.replace("fts5", "fts_of_the_future"), *parameters)
 
 

@@ -49,7 +49,7 @@ def run(*command: str | Path, path: Path, **options: object) -> str:
         text=True,
         timeout=110,
         env=environment,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     # Jupyter's lists are written to standard error.

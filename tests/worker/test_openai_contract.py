@@ -23,7 +23,7 @@ def user(text: str) -> Messages:
 def test_models(worker: Worker) -> None:
     (model,) = worker.client().models.list().data
     assert model.id == "scripted"
-    assert model.localllm["state"] == "ready"  # type: ignore[attr-defined]
+    assert model.localllm["state"] == "ready"
 
 
 def test_a_whole_chat_answer(worker: Worker) -> None:
@@ -34,7 +34,7 @@ def test_a_whole_chat_answer(worker: Worker) -> None:
     assert reply.choices[0].finish_reason == "stop"
     assert reply.usage is not None and reply.usage.prompt_tokens_details is not None
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
-    assert reply.timings["predicted_n"] == reply.usage.completion_tokens  # type: ignore[attr-defined]
+    assert reply.timings["predicted_n"] == reply.usage.completion_tokens
 
 
 def test_a_streamed_chat_answer(worker: Worker) -> None:
@@ -94,7 +94,7 @@ def test_stop_seed_and_max_completion_tokens_are_taken(worker: Worker) -> None:
         max_completion_tokens=50,
     )
     assert reply.choices[0].message.content == "alpha beta "
-    assert reply.seed == 7  # type: ignore[attr-defined]
+    assert reply.seed == 7
 
 
 WRONG: list[tuple[dict[str, Any], str, str | None]] = [

@@ -2,8 +2,8 @@
 
 While it streams, a fence is text in the output of its part. When it has closed and is drawn, that
 output ends before the fence, the picture gets one of its own, and the text goes on in a third.
-Drawing happens beside the stream and never holds it. Made by ``answer.py`` for Markdown answers in
-notebooks; ``answer.py`` has the diagrams repaired that could not be drawn.
+Drawing happens beside the stream and never holds it. Made by the magics' ``answer.py`` for Markdown
+answers in notebooks; the ``answer.py`` beside this has the broken diagrams repaired.
 """
 
 from __future__ import annotations

@@ -2,14 +2,7 @@
  * Icons that JupyterLab does not have, drawn for diagrams.
  */
 
-import { LabIcon } from '@jupyterlab/ui-components';
-
-function icon(name: string, path: string): LabIcon {
-  return new LabIcon({
-    name: `jupyter-localllm:${name}`,
-    svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><path class="jp-icon3" fill="#616161" d="${path}"/></svg>`
-  });
-}
+import { icon } from '../icon.js';
 
 /** Four corners that move apart. */
 export const enlargeIcon = icon(

@@ -2,14 +2,7 @@
  * Icons that JupyterLab does not have, drawn for this chat.
  */
 
-import { LabIcon } from '@jupyterlab/ui-components';
-
-function icon(name: string, path: string): LabIcon {
-  return new LabIcon({
-    name: `jupyter-localllm:${name}`,
-    svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><path class="jp-icon3" fill="#616161" d="${path}"/></svg>`
-  });
-}
+import { icon } from '../../icon.js';
 
 /** Two arrows that change places. */
 export const replaceIcon = icon(
