@@ -27,12 +27,12 @@ DOT = 'digraph { a [label="Sun"]; b [label="Leaf"]; a -> b; }'
 BROKEN = 'pie\n  "Sun" : many\n  "Leaf" : few'
 GOOD = 'pie\n  "Sun" : 3\n  "Leaf" : 1'
 #: Words of the parser, which are in the repair turn: about ``BROKEN``, and about another text.
-REASON, OTHER_REASON = "Unrecognized", "does not begin"
+REASON, OTHER_REASON = "Unrecognized", "Negative values"
 
 MODELS = {
     "repairs": {REASON: f"Here it is:\n\n```mermaid\n{GOOD}\n```\n"},
     "second": {
-        REASON: "```mermaid\ndigraph { a -> -> b [[[ }\n```",
+        REASON: '```mermaid\npie\n  "Sun" : -3\n```',
         OTHER_REASON: f"```mermaid\n{GOOD}\n```",
     },
     "fails": {REASON: '```mermaid\npie\n  "Sun" : lots\n```'},

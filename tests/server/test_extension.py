@@ -21,7 +21,6 @@ from jupyter_localllm.server.app import LocalLLMExtension
 from .page import Visitor
 
 HEAVY = (
-    "jupyter_localllm.assistant",
     "jupyter_localllm.server.chat_service",
     "llama_cpp",
     "numpy",
@@ -46,6 +45,9 @@ def test_loading_imports_nothing_heavy() -> None:
     loaded = done.stdout.split()
     assert "jupyter_localllm.server.app" in loaded
     assert not [name for name in loaded if name in HEAVY]
+    assistant = {name for name in loaded if name.startswith("jupyter_localllm.assistant.")}
+    nouns = "jupyter_localllm.assistant.diagrams.nouns"
+    assert assistant <= {nouns, nouns.rpartition(".")[0]}
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -73,6 +73,8 @@ class _Job:
     def __init__(self, key: Key) -> None:
         self.key = key
         self.future: concurrent.futures.Future[Drawing] = concurrent.futures.Future()
+        #: Set once the thread has it; before that it holds a place among those that wait.
+        self.is_taken = False
         self.is_dropped = False
 
 
@@ -95,7 +97,8 @@ class DiagramRenderer:
     ) -> None:
         self.limit_s = limit_s
         self._start_child = start_child
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._n_waiting = 0
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -142,8 +145,7 @@ class DiagramRenderer:
             process = self._process
         if process is not None:
             child.kill(process)
-        with contextlib.suppress(queue.Full):
-            self._jobs.put_nowait(None)
+        self._jobs.put(None)
 
     def _put(self, job: _Job) -> None:
         with self._lock:
@@ -155,23 +157,30 @@ class DiagramRenderer:
                     target=self._serve, name="localllm-diagrams", daemon=True
                 )
                 self._thread.start()
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            raise errors.DiagramsUnavailable(
-                f"{MAX_WAITING} diagrams are waiting to be drawn already.",
-                "Wait a few seconds and try again.",
-            ) from None
+            if self._n_waiting >= MAX_WAITING:
+                raise errors.DiagramsUnavailable(
+                    f"{MAX_WAITING} diagrams are waiting to be drawn already.",
+                    "Wait a few seconds and try again.",
+                )
+            self._n_waiting += 1
+        self._jobs.put(job)
 
     def _drop(self, job: _Job) -> None:
         """Forget a request; the child's answer to it would be taken for the next one's."""
         with self._lock:
+            if not job.is_taken and not job.is_dropped:
+                # Its place is free at once; the rest goes when the thread comes to it.
+                self._n_waiting -= 1
+                job.key = ("", None, "neutral")
             job.is_dropped = True
             if self._running is job and self._process is not None:
                 child.kill(self._process)
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
+            with self._lock:
+                job.is_taken = True
+                self._n_waiting -= not job.is_dropped
             if self._is_closed:
                 _settle(job, _closed())
             elif job.future.set_running_or_notify_cancel():
