@@ -29,8 +29,6 @@ _recent_log: collections.deque[str] = collections.deque(maxlen=40)
 _log_level = 0
 
 
-# llama-cpp-python builds this decorator with ctypes, which has no types for it.
-@lc.llama_log_callback  # type: ignore[untyped-decorator]
 def _on_log(level: int, text: bytes, _: Any) -> None:
     global _log_level
     _log_level = level if level != _LOG_CONT else _log_level
@@ -41,9 +39,13 @@ def _on_log(level: int, text: bytes, _: Any) -> None:
         sys.stderr.flush()
 
 
+#: Kept for as long as llama.cpp may call it.
+_LOG_CALLBACK = lc.llama_log_callback(_on_log)
+
+
 def initialise() -> None:
     """Start llama.cpp and send its warnings to stderr; call once per process."""
-    lc.llama_log_set(_on_log, ctypes.c_void_p(0))
+    lc.llama_log_set(_LOG_CALLBACK, ctypes.c_void_p(0))
     lc.llama_backend_init()
 
 

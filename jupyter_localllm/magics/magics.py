@@ -68,8 +68,7 @@ class LocalLLM(QuestionSettings):
     # --- what IPython calls -----------------------------------------------------------------
 
     @no_var_expand
-    # IPython types the decorator for functions, not for methods.
-    @line_magic("llm")  # type: ignore[arg-type]
+    @line_magic("llm")  # type: ignore[arg-type]  # IPython types it for functions, not methods
     @documented(_line_help)
     def line(self, line: str) -> None:
         """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
@@ -88,8 +87,7 @@ class LocalLLM(QuestionSettings):
             self._line_command(command)
 
     @no_var_expand
-    # As above.
-    @cell_magic("llm")  # type: ignore[arg-type]
+    @cell_magic("llm")  # type: ignore[arg-type]  # as above
     @documented(_cell_help)
     def cell(self, line: str, cell: str) -> None:
         """Ask the local model about the lines below; ``%llm help`` shows everything."""

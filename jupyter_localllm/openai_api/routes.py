@@ -127,18 +127,21 @@ class _KeepAlive:
         self._timer.cancel()
 
 
+_STREAMING = "_localllm_streaming"
+
+
 def _start_stream(handler: RequestHandler) -> None:
     if not is_streaming(handler):
         handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
         handler.set_header("Cache-Control", "no-store")
         handler.set_header("X-Accel-Buffering", "no")
         # A mark on any tornado handler: the three surfaces share no class to hold it.
-        handler._localllm_streaming = True  # type: ignore[attr-defined]
+        vars(handler)[_STREAMING] = True
 
 
 def is_streaming(handler: RequestHandler) -> bool:
     """Whether the reply's status line has gone out, so that an error must become an event."""
-    return bool(getattr(handler, "_localllm_streaming", False))
+    return bool(vars(handler).get(_STREAMING))
 
 
 async def close_events(events: Any) -> None:

@@ -86,9 +86,9 @@ class _RouteHandler(LocalLLMHandler):
     """One of ``openai_api.routes``, behind Jupyter's authentication."""
 
     # tornado gives each rule's arguments to its own handler's initialize.
-    def initialize(self, route: Route) -> None:  # type: ignore[override]
+    def initialize(self, **arguments: Route) -> None:
         super().initialize()
-        self.route = route
+        self.route = arguments["route"]
 
 
 class OpenAIReadHandler(_RouteHandler):

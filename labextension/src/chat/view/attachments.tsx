@@ -54,8 +54,7 @@ export function ItemText({ item }: { readonly item: ContextItem }): React.JSX.El
   return (
     <div className="jp-LocalLLMChat-itemText">
       {facts.length === 0 ? null : <p className="jp-LocalLLMChat-hint">{facts.join(' · ')}</p>}
-      {/* Long texts are scrolled by the keyboard, too. */}
-      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolled by the keyboard, too */}
       <pre tabIndex={0}>{item.text}</pre>
     </div>
   );

@@ -196,9 +196,8 @@ export function useInput(node: Node): Input {
   const choices = useChoices(input, completer, node);
   const { text, setText, put } = input;
   const onKeyDown = (event: React.KeyboardEvent, withShift: boolean): void => {
-    // Keys of an input method are its own, also the one that ends it: only the old code tells that
-    // one in Safari.
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    // Keys of an input method are its own, also the one that ends it.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- only the old code tells that one in Safari
     if (event.nativeEvent.isComposing || event.nativeEvent.keyCode === 229) {
       return;
     }
