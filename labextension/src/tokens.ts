@@ -9,6 +9,7 @@ export const PluginIds = {
   /** Its settings are those of `schema/chat.json`. */
   chat: 'jupyter-localllm:chat',
   diagrams: 'jupyter-localllm:diagrams',
+  executedCode: 'jupyter-localllm:executed-code',
   status: 'jupyter-localllm:status'
 } as const;
 

@@ -24,6 +24,19 @@ HAS_KERNEL = """
 IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 OUTPUTS = ".jp-Notebook .jp-CodeCell .jp-OutputArea-child"
 
+METADATA_OF = """
+index => window.jupyterapp.shell.currentWidget.content.widgets[index]
+  .model.sharedModel.getMetadata()
+"""
+KEPT_IN = f"([index, isKept]) => ('jupyter_localllm' in ({METADATA_OF})(index)) === isKept"
+REPLACE_SOURCE = """
+([index, source]) => {
+  window.jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.setSource(source);
+}
+"""
+#: Waits for what the command does.
+RUN_COMMAND = "id => window.jupyterapp.commands.execute(id).then(() => undefined)"
+
 SCRIPTS = {
     "THINKS": "<think>\nFirst one thing, then another.\n</think>\n\nThe answer is 42.",
     "WRITES": "```python\nprint('it', 'runs')\n```",
@@ -157,6 +170,28 @@ def test_code_goes_into_the_next_cell(run_cells: RunCells, ui_model: Path) -> No
     expect(cells).to_have_count(3)
     expect(cells.last.locator(".cm-content")).to_have_text("print('it', 'runs')")
     expect(page.locator(".jp-Notebook details summary")).to_contain_text("in the next cell")
+
+
+def test_a_cell_keeps_the_code_that_ran_in_it(
+    run_cells: RunCells, ui_model: Path, lab: LabProcess
+) -> None:
+    """The kernel puts it beside the output, where a click clears it; the page keeps it longer."""
+    page = run_cells("kept", f"%%llm -x -m {ui_model} --seed 7\nWRITES", "1 + 1")
+    page.wait_for_function(KEPT_IN, arg=[1, True])
+    kept = page.evaluate(METADATA_OF, 1)["jupyter_localllm"]["executed"]
+    assert kept["code"] == "print('it', 'runs')"
+    assert (kept["model"], kept["seed"], kept["attempt"]) == (ui_model.stem, 7, 1)
+    assert "error" not in kept and "usage" not in kept
+    assert "jupyter_localllm" not in page.evaluate(METADATA_OF, 2)
+    page.evaluate(RUN_COMMAND, "notebook:clear-all-cell-outputs")
+    page.evaluate(RUN_COMMAND, "docmanager:save")
+    cells = json.loads((lab.home / "notebooks" / "kept.ipynb").read_text())["cells"]
+    assert cells[1]["outputs"] == []
+    assert cells[1]["metadata"]["jupyter_localllm"] == {"executed": kept}
+    # What ran before is not said of a cell that runs something else now.
+    page.evaluate(REPLACE_SOURCE, [1, "2 + 2"])
+    page.evaluate(RUN_COMMAND, "notebook:run-all-cells")
+    page.wait_for_function(KEPT_IN, arg=[1, False])
 
 
 def test_a_chat_in_a_cell(run_cells: RunCells, ui_model: Path) -> None:
