@@ -235,6 +235,26 @@ class DiagramsUnavailable(LocalLLMError):
     status = 503
 
 
+class AnswerUnusable(LocalLLMError):
+    """The model answered, and the answer is not what was asked for."""
+
+    code = "answer_unusable"
+    status = 502
+
+
+class AnswerCut(AnswerUnusable):
+    """The answer ended with its last allowed token, in the middle of something."""
+
+    code = "answer_cut"
+
+
+class CodeRefused(LocalLLMError):
+    """The generated code was not run because nobody agreed to it."""
+
+    code = "code_refused"
+    status = 403
+
+
 class Cancelled(LocalLLMError):
     code = "cancelled"
     status = 499

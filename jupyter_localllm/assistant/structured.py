@@ -11,7 +11,7 @@ import dataclasses
 import json
 from typing import Any
 
-from ..errors import LocalLLMError
+from ..errors import AnswerCut, AnswerUnusable
 from ..protocol import JSONSchemaFormat, ResponseFormat
 from .code_blocks import code_blocks
 from .partial_json import shortened_ends
@@ -19,19 +19,6 @@ from .tight_schema import tight_schema
 
 #: An answer asked for with less room than this could say nothing.
 _MIN_BUDGET_CHARS = 64
-
-
-class AnswerUnusable(LocalLLMError):
-    """The model answered, and the answer is not what was asked for."""
-
-    code = "answer_unusable"
-    status = 502
-
-
-class AnswerCut(AnswerUnusable):
-    """The answer ended with its last allowed token, in the middle of something."""
-
-    code = "answer_cut"
 
 
 class SchemaError(ValueError):

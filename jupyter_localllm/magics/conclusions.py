@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..assistant.safe_markdown import safe_markdown
-from ..assistant.structured import AnswerCut, AnswerUnusable, check_value, completed, read_json
-from ..errors import DiagramsUnavailable, LocalLLMError
+from ..assistant.structured import check_value, completed, read_json
+from ..errors import AnswerCut, AnswerUnusable, DiagramsUnavailable, LocalLLMError
 from .actions import DRAWN
 from .code_cells import find_code, put_into_next_cell
 from .fences import fenced, folded, unfenced

@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from .execute import CodeRefused
+from ..errors import CodeRefused
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

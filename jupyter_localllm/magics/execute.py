@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..errors import LocalLLMError
-
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -50,13 +48,6 @@ class CodeFailed(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return [*self.traceback, self.hint]
-
-
-class CodeRefused(LocalLLMError):
-    """The generated code was not run because nobody agreed to it."""
-
-    code = "code_refused"
-    status = 403
 
 
 class TimeLimitReached(KeyboardInterrupt):

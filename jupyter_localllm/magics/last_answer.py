@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..assistant.safe_markdown import safe_markdown
+from ..errors import AnswerUnusable
 
 if TYPE_CHECKING:
     from ..protocol import Timings, Usage
@@ -126,7 +127,6 @@ def drawn_from(text: str) -> Diagram:
         There is none; it cannot be read.
     """
     from ..assistant.diagrams.extract import kind_of, split_answer
-    from ..assistant.structured import AnswerUnusable
     from .diagrams.drawing import draw
 
     for piece in split_answer(text):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from jupyter_localllm.errors import CodeRefused
 from jupyter_localllm.magics.consent import Consent, ask_consent
-from jupyter_localllm.magics.execute import CodeRefused
 from jupyter_localllm.magics.passing_output import PassingOutput
 from jupyter_localllm.magics.progress_widget import ProgressLine
 from tests.gguf_builders.scripted import build_scripted

@@ -7,7 +7,7 @@ import sys
 import pandas
 import pytest
 
-from jupyter_localllm.assistant.structured import AnswerUnusable
+from jupyter_localllm.errors import AnswerUnusable
 from jupyter_localllm.magics.last_answer import LastAnswer
 from jupyter_localllm.magics.table import (
     Table,

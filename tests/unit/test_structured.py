@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from jupyter_localllm.assistant.partial_json import shortened_ends
 from jupyter_localllm.assistant.structured import (
-    AnswerCut,
-    AnswerUnusable,
     SchemaError,
     check_value,
     completed,
@@ -24,6 +22,7 @@ from jupyter_localllm.assistant.structured import (
 )
 from jupyter_localllm.assistant.tight_schema import Unbounded, tight_schema
 from jupyter_localllm.engine.grammar import schema_to_gbnf
+from jupyter_localllm.errors import AnswerCut, AnswerUnusable
 from tests.magics.schemas import SCHEMAS
 
 
