@@ -2,9 +2,11 @@
 
 A front end's own sanitiser stops scripts but lets a reply load remote images, which tells their
 server what the reply says, and takes HTML that clicks commands. So here, outside of code: HTML
-tags become text, images become links, and TeX that carries URLs or CSS, or that would stay
-defined for other documents, is broken. A fence of Mermaid becomes one of text: front ends lay its
-source out in the live page.
+tags become text, images become links, links to anything but the web, mail and places nearby become
+text (in VS Code a click on ``command:`` runs one), and TeX that carries URLs or CSS, or that would
+stay defined for other documents, is broken. A fence of Mermaid becomes one of text: front ends lay
+its source out in the live page. Formulas in ``\\(…\\)`` and ``\\[…\\]``, which many models write
+and front ends do not know, get dollars.
 Code is left as it is. What counts as code is only what every Markdown parser (marked,
 markdown-it, mistune) and JupyterLab's math finder agree upon; from the first doubtful fence on,
 nothing is taken for code any more, and a space is the only thing put in.
@@ -43,8 +45,19 @@ _TEX = (
 )
 #: Entities of the signs that begin a formula, which a math finder sees after they were decoded.
 _ENTITY = r"#0*(?:36|92)(?!\d)|#[xX]0*(?:24|5[cC])(?![\da-fA-F])|dollar;|bsol;"
-_UNSAFE = re.compile(rf"<(?=[A-Za-z/!?])|!(?=\[)|\\(?=(?:{_TEX})(?![A-Za-z]))|&(?={_ENTITY})")
-_REPLACEMENTS = {"<": "&lt;", "!": "&#33;", "&": "&amp;"}
+_WEB = r"(?i:https?://|mailto:)"
+#: Behind a link's text: a target with a scheme (entities and escapes can spell one), or one that
+#: stands in the next line or in angles.
+_LINK = rf"(?<=\])\((?=\s*(?:$|<|(?!{_WEB})[^\s/?#)]*[:&\\]))"
+#: The same in a link's definition, where nothing but a title follows.
+_DEFINITION = rf"(?<=\]):(?=\s*(?:$|<|(?!{_WEB})[^\s/?#]*[:&\\]\S*\s*(?:$|[\"'(])))"
+_UNSAFE = re.compile(
+    rf"<(?=[A-Za-z/!?])|!(?=\[)|\\(?=(?:{_TEX})(?![A-Za-z]))|&(?={_ENTITY})|{_LINK}|{_DEFINITION}"
+)
+#: Formulas with TeX's own marks, in a paragraph that has no others.
+_BRACKETED = re.compile(r"(?<!\\)\\\[((?:(?!\\[\[\]])[\s\S])+?)(?<!\\)\\\]")
+_PARENTHESISED = re.compile(r"(?<!\\)\\\(((?:(?!\\[()]).)+?)(?<!\\)\\\)")
+_REPLACEMENTS = {"<": "&lt;", "!": "&#33;", "&": "&amp;", "(": "&#40;", ":": "&#58;"}
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,8 @@ class _Scanner:
     def _write_paragraph(self) -> None:
         if not self.paragraph:
             return
+        if not self.is_doubtful and self.n_dollar_pairs % 2 == 0:
+            self.paragraph = _with_dollars(self.paragraph)
         has_code = not (self.is_doubtful or self.n_dollar_pairs % 2)
         has_code = has_code and all(map(_has_whole_spans, self.paragraph))
         is_math = self.n_dollar_pairs % 2 == 1
@@ -147,6 +162,16 @@ class _Scanner:
             self.n_dollar_pairs += line.count("$$")
             is_math = self.n_dollar_pairs % 2 == 1
         self.paragraph = []
+
+
+def _with_dollars(paragraph: list[str]) -> list[str]:
+    """Return the paragraph with its formulas marked as front ends know them."""
+    text = "\n".join(paragraph)
+    if "\\" not in text or "$" in text or "`" in text:
+        return paragraph
+    text = _BRACKETED.sub(lambda found: f"$${found[1]}$$", text)
+    text = _PARENTHESISED.sub(lambda found: f"${found[1].strip()}$", text)
+    return text.split("\n")
 
 
 def _inert(line: str) -> str:

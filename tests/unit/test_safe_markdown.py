@@ -17,7 +17,8 @@ PIECES = [
     "\n", "\n\n", "  ", "    ", "\t", "`", "``", "```", "````", "~~~", "```py\n", "\n```\n",
     "\n   ```\n", "\n    ```\n", "- ", "1. ", "> ", "# ", "|", "\n|-|-|\n", "$", "$$", "\\", "a",
     "text ", "[a]: u '", "'", "[", "]", "(u)", "![x](http://h.invalid/i)", "<img src=//h>",
-    "<b>", "<!--", "-->", "\\[", "\\\\(", "\\begin{x}", "\\end{x}", "---\n", "===\n", "*", "&",
+    "<b>", "<!--", "-->", "\\[", "\\]", "\\(", "\\)", "\\\\(", "\\begin{x}", "\\end{x}",
+    "---\n", "===\n", "*", "&", "(command:x)", "]: command:x\n", ":", "(",
 ]  # fmt: skip
 
 
@@ -48,8 +49,10 @@ def cut_anywhere(text: str) -> list[str]:
 @example("a `\n- b ` ` ![x](http://h.invalid/i) `")
 @example("|a|b|\n|-|-|\n|` | ![x](http://h.invalid/i) `|")
 @example("```\n     ```\n```\n![x](http://h.invalid/i)")
-def test_no_parser_finds_an_image_or_html(text: str) -> None:
-    assert loading_tokens(safe_markdown(text).text) == []
+def test_no_parser_finds_an_image_html_or_a_command(text: str) -> None:
+    safe = safe_markdown(text).text
+    assert loading_tokens(safe) == []
+    assert "command" not in schemes_of_links(safe)
 
 
 ATTACKS = [
@@ -99,6 +102,90 @@ def test_the_check_itself_sees_what_is_unsafe() -> None:
 def test_tex_commands_with_addresses_or_css_are_broken(macro: str) -> None:
     safe = safe_markdown(f"Look: ${macro}$ and \\let\\y={macro}").text
     assert macro.partition("{")[0] not in safe
+
+
+LINKS = [
+    "[x](command:workbench.action.quit)",
+    "[x]( command:a)",
+    "[x](\ncommand:a)",
+    "[x](<command:a>)",
+    "[x](COMMAND:a 'title')",
+    "[`x`](command:a)",
+    "[x](command&colon;a)",
+    "[x](&#99;ommand:a)",
+    "[x](command\\:a)",
+    "[x](vscode://extension/a)",
+    "[x](file:///etc/passwd)",
+    "[x](httpsx:a)",
+    "[x]\n\n[x]: command:a",
+    "[x]\n\n[x]: command:a 'title'",
+    "[x]\n\n[x]:\ncommand:a",
+    "[x]\n\n[x]: <command:a>",
+    "[x]\n\n> [x]: command:a",
+    "[x][^1]\n\n[^1]: command:a",
+    "- ```x\n[x](command:a)",
+    "$x\n\n[x](command:a)",
+    "<command:a>",
+]
+
+
+def schemes_of_links(markdown: str) -> set[str]:
+    """Return where the links go for a parser, by scheme."""
+    parse = mistune.create_markdown(renderer=None, plugins=["table", "url", "footnotes"])
+    found: set[str] = set()
+
+    def walk(tokens: Any) -> None:
+        for token in tokens:
+            if token["type"] == "link":
+                url = html.unescape(token["attrs"]["url"])
+                found.add(url.partition(":")[0].lower() if ":" in url else "")
+            walk(token.get("children") or [])
+
+    walk(parse(markdown))
+    return found
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_no_link_runs_a_command(text: str) -> None:
+    for part in cut_anywhere(text):
+        assert schemes_of_links(safe_markdown(part).text) <= {"http", "https", "mailto", ""}, part
+
+
+def test_the_check_of_links_sees_them() -> None:
+    assert schemes_of_links(LINKS[0]) == {"command"}
+    assert schemes_of_links(LINKS[12]) == {"command"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](https://example.org/x:y?q=a:b) and [b](HTTP://example.org 'c: d')",
+        "[mail](mailto:a@example.org), [near](notes/a:b.md), [here](#part:2), [c](a.md)",
+        "Call `f`[0](x, y) or g[1](2). See [1]: it is there. Is a[0]: 7 right?",
+        "[r][1] and [s]\n\n[1]: https://example.org\n[s]: ./file.md 'A title'",
+    ],
+)
+def test_links_to_the_web_and_nearby_stay(text: str) -> None:
+    assert safe_markdown(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"So \(a^2\) and \( b \).", "So $a^2$ and $b$."),
+        ("Thus\n\\[\n\\sum_{k=1}^n k\n\\]\nholds.", "Thus\n$$\n\\sum_{k=1}^n k\n$$\nholds."),
+        (r"\[ f(x) = \left( x \right] \]", r"$$ f(x) = \left( x \right] $$"),
+        (r"\( \href{u}{x} \)", r"$\ href{u}{x}$"),
+        # Not a formula, not surely one, or not ended yet.
+        (r"an array \[1, 2", r"an array \[1, 2"),
+        (r"\\(a\\)", r"\\(a\\)"),
+        (r"`\(a\)`", r"`\(a\)`"),
+        (r"it costs $5, \(a\)", r"it costs $5, \(a\)"),
+        ("```\n\\(a\\)\n```", "```\n\\(a\\)\n```"),
+    ],
+)
+def test_formulas_get_the_marks_that_front_ends_know(text: str, shown: str) -> None:
+    assert safe_markdown(text).text == shown
 
 
 @pytest.mark.parametrize("sign", ["&bsol;", "&#92;", "&#0092;", "&#x5C;", "&#X5c"])
