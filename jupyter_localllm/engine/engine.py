@@ -239,6 +239,9 @@ class Engine:
         for command in commands:
             command()
         if scheduler is not None:
+            # How long a prompt is, is told before the time that reading it takes.
+            scheduler.admit()
+            self._flush()
             self.step_started = time.monotonic()
             scheduler.step()
             self.step_started = None

@@ -2,12 +2,15 @@
 
 A JSON schema keyword that cannot be enforced by a grammar is refused by its name: an answer that
 only looks checked would be worse than an error. The conversion itself is llama-cpp-python's port
-of llama.cpp's. Pure text; the compiled grammar lives in ``sampler``.
+of llama.cpp's, with what ``schema_rules`` adds. Pure text; the compiled grammar lives in ``sampler``.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from .. import errors
@@ -25,8 +28,12 @@ _ANNOTATIONS = {
 _ENFORCED = {
     "type", "properties", "required", "additionalProperties", "items", "prefixItems", "minItems",
     "maxItems", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$defs", "definitions",
-    "pattern", "minLength", "maxLength", "format",
+    "pattern", "minLength", "maxLength", "format", "minimum", "maximum", "patternProperties",
+    "minProperties", "maxProperties",
 }  # fmt: skip
+_COUNTS = (
+    "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties",
+)  # fmt: skip
 _FORMATS = {"date", "time", "date-time", "uuid", "uuid1", "uuid2", "uuid3", "uuid4", "uuid5"}
 
 
@@ -63,13 +70,12 @@ def schema_to_gbnf(schema: dict[str, Any]) -> str:
     if len(text) > MAX_GRAMMAR_CHARS:
         raise _refusal("it is too long", "Make the schema smaller.")
     _check(schema, "$", 0)
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
+    from .schema_rules import schema_rules
 
     try:
-        grammar: str = json_schema_to_gbnf(text)
+        return schema_rules(schema)
     except (AssertionError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise _refusal(str(error)[:200] or "it is not a JSON schema", "Simplify it.") from None
-    return grammar
 
 
 def _refusal(reason: str, hint: str) -> errors.InvalidGrammar:
@@ -92,7 +98,9 @@ def _check(schema: Any, path: str, depth: int) -> None:
                 "Remove it and check that condition on the answer.",
             )
     _check_values(schema, path)
-    for keyword in ("properties", "$defs", "definitions"):
+    _check_bounds(schema, path)
+    _check_names(schema, path)
+    for keyword in ("properties", "$defs", "definitions", "patternProperties"):
         for name, child in schema.get(keyword, {}).items():
             _check(child, f"{path}.{name}", depth + 1)
     for keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
@@ -105,7 +113,7 @@ def _check(schema: Any, path: str, depth: int) -> None:
 
 
 def _check_values(schema: dict[str, Any], path: str) -> None:
-    for keyword in ("properties", "$defs", "definitions"):
+    for keyword in ("properties", "$defs", "definitions", "patternProperties"):
         if not isinstance(schema.get(keyword, {}), dict):
             raise _refusal(f"`{path}.{keyword}` is not an object", "Correct the schema.")
     for keyword in ("anyOf", "oneOf", "allOf", "prefixItems", "required", "enum"):
@@ -120,7 +128,7 @@ def _check_values(schema: dict[str, Any], path: str) -> None:
             f"the format `{schema['format']}` at `{path}` is not supported",
             f"Supported: {', '.join(sorted(_FORMATS))}; or use `pattern`.",
         )
-    for keyword in ("minItems", "maxItems", "minLength", "maxLength"):
+    for keyword in _COUNTS:
         value = schema.get(keyword, 0)
         if not isinstance(value, int) or not 0 <= value <= MAX_REPEATS:
             raise _refusal(
@@ -134,3 +142,69 @@ def _check_values(schema: dict[str, Any], path: str) -> None:
             f"`{path}` requires `{unknown[0]}`, which has no schema",
             "Add it under `properties`.",
         )
+
+
+def _check_bounds(schema: dict[str, Any], path: str) -> None:
+    """Refuse bounds that no value keeps, and bounds where they would not be looked at."""
+    for low, high in (("minimum", "maximum"), *zip(_COUNTS[::2], _COUNTS[1::2], strict=True)):
+        if low in schema and high in schema and schema[low] > schema[high]:
+            raise _refusal(f"`{path}.{low}` is above `{high}`", "Correct one of them.")
+    for keyword in ("minimum", "maximum"):
+        value = schema.get(keyword, 0)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > 1e300:
+            raise _refusal(f"`{path}.{keyword}` is not a number", "Correct it.")
+        if keyword in schema and schema.get("type") not in ("integer", "number"):
+            raise _refusal(
+                f"the keyword `{keyword}` at `{path}` needs the type integer or number beside it",
+                "Write the type.",
+            )
+
+
+def _check_names(schema: dict[str, Any], path: str) -> None:
+    """Refuse names by pattern, and counts of names, where they are not all of the object."""
+    patterns = list(schema.get("patternProperties", {}))
+    least = schema.get("minProperties", 0)
+    if not patterns and least == 0 and "maxProperties" not in schema:
+        return
+    if not patterns or "properties" in schema or schema.get("additionalProperties") is not False:
+        raise _refusal(
+            f"`{path}` has `patternProperties`, `minProperties` or `maxProperties` and other names",
+            "They are supported where all names are by pattern: no `properties`, and "
+            "`additionalProperties` false.",
+        )
+    pairs = itertools.combinations(patterns[:least], 2)
+    if least > len(patterns) or not all(itertools.starmap(_differ, pairs)):
+        raise _refusal(
+            f"`{path}.minProperties` needs as many patterns that share no name",
+            "Write patterns that differ in their first letters.",
+        )
+
+
+_SIGN = re.compile(r"\[[^\]]*\]|\w")
+
+
+def _differ(one: str, other: str) -> bool:
+    """Whether two patterns surely share no text: at their first difference, both take a sign."""
+    for ours, theirs in zip(_signs(one), _signs(other), strict=False):
+        if ours != theirs:
+            codes = map(chr, range(0x250))
+            return not any(re.fullmatch(ours, c) and re.fullmatch(theirs, c) for c in codes)
+    return False
+
+
+def _signs(pattern: str) -> Iterator[str]:
+    """Yield the letters and classes that a pattern begins with, as far as each stands once."""
+    position = 1
+    while found := _SIGN.match(pattern, position):
+        position = found.end()
+        count = re.match(r"\{(\d+)(?:,(\d+))?\}", pattern[position:])
+        if count is None:
+            if pattern[position : position + 1] in ("*", "+", "?", "{"):
+                return
+            yield found[0]
+            continue
+        for _ in range(int(count[1])):
+            yield found[0]
+        if count[2] not in (None, count[1]):
+            return
+        position += count.end()

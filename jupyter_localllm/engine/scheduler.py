@@ -157,8 +157,7 @@ class Scheduler:
 
     def step(self) -> None:
         """Advance every running request by one batch."""
-        self._drop_cancelled()
-        self._admit()
+        self.admit()
         if not self.running:
             return
         self.context.set_threads(self._threads.update())
@@ -178,6 +177,11 @@ class Scheduler:
                 self._fail(rows.generation, error)
 
     # --- admit ------------------------------------------------------------------------------
+
+    def admit(self) -> None:
+        """Let go of what was cancelled and start what there is room for; computes nothing."""
+        self._drop_cancelled()
+        self._admit()
 
     def _drop_cancelled(self) -> None:
         for generation in [*self.running, *self.waiting]:

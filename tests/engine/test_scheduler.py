@@ -13,7 +13,8 @@ import pytest
 from jupyter_localllm.engine import llama
 from jupyter_localllm.engine.kv_cache import common_prefix
 from jupyter_localllm.engine.scheduler import Counters
-from jupyter_localllm.protocol import FinishReason
+from jupyter_localllm.engine.slot import EngineEvent, Generation
+from jupyter_localllm.protocol import CompletionProgress, FinishReason
 from tests.gguf_builders.scripted import DEFAULT, SCRIPTS
 
 from .conftest import Answer, Bench
@@ -107,6 +108,22 @@ def test_progress_tells_position_and_prompt_tokens(slow: Bench) -> None:
     assert parts == sorted(parts) and len(parts) >= 2
     assert all(p.prompt_tokens_total in (None, 700) for p in waiting.progress)
     assert done.usage.prompt_tokens == 700
+
+
+def test_the_length_of_a_prompt_is_told_before_it_is_read(
+    scripted: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short prompt is one batch: told after it, the person saw what was waited for before."""
+    read: list[int] = []
+
+    def deliver(events: list[tuple[Generation, EngineEvent]]) -> None:
+        told = [g for g, e in events if isinstance(e, CompletionProgress) and e.prompt_tokens_total]
+        read.extend(generation.n_computed for generation in told)
+        Bench._deliver(events)
+
+    monkeypatch.setattr(scripted.engine, "deliver", deliver)
+    scripted.ask("a new question", max_tokens=4, may_reuse=False, wants_progress=True).done()
+    assert read == [0]
 
 
 def test_cancel_while_decoding_keeps_the_text(slow: Bench) -> None:

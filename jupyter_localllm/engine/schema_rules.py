@@ -1,0 +1,120 @@
+"""A checked JSON schema as GBNF: llama-cpp-python's port of llama.cpp's conversion, and more.
+
+What is added: bounds of numbers, lists that go on behind a tuple, objects with names by pattern,
+and literals whose quotes and backslashes stay what they are. Called by ``grammar``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from llama_cpp.llama_grammar import (
+    PRIMITIVE_RULES,
+    RESERVED_NAMES,
+    SchemaConverter,
+    _build_repetition,
+)
+
+from .number_rules import integer_rule, number_rule
+
+_FAR = 10**15 - 1
+_COMMA = ' "," space '
+
+
+def schema_rules(schema: dict[str, Any]) -> str:
+    """Return the GBNF text of a schema.
+
+    Raises
+    ------
+    AssertionError, KeyError, ValueError, TypeError, RecursionError
+        It is not one that can be converted.
+    """
+    rules = SchemaRules()
+    rules.visit(rules.resolve_refs(json.loads(json.dumps(schema)), "stdin"), "")
+    text: str = rules.format_grammar()
+    return text
+
+
+class SchemaRules(SchemaConverter):  # type: ignore[misc]  # llama_cpp's module has no types
+    """Collects the rules of one schema."""
+
+    def __init__(self) -> None:
+        super().__init__(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
+
+    def visit(self, schema: Any, name: str) -> str:
+        """Add the rules of a schema, and return the name of its rule."""
+        if schema is True:
+            return str(self._add_primitive("value", PRIMITIVE_RULES["value"]))
+        rule_name = f"{name}-" if name in RESERVED_NAMES else name or "root"
+        if "enum" in schema or "const" in schema or "$ref" in schema:
+            return str(super().visit(schema, name))
+        kind = schema.get("type")
+        if kind in ("integer", "number") and _bounds(schema):
+            return self._add(rule_name, self._number(schema, kind))
+        if kind in (None, "array") and "prefixItems" in schema and schema.get("items", False):
+            return self._add(rule_name, self._list(schema, name))
+        if kind in (None, "object") and "patternProperties" in schema:
+            return self._add(rule_name, self._named_by_pattern(schema, name))
+        return str(super().visit(schema, name))
+
+    def _add(self, name: str, rule: str) -> str:
+        return str(self._add_rule(name, rule))
+
+    def _format_literal(self, literal: str) -> str:
+        # What is written is JSON; its escapes for letters would be read as GBNF's.
+        text = json.dumps(json.loads(literal), ensure_ascii=False)
+        if not text.isprintable():
+            # Half a pair of surrogates has no other form.
+            text = literal
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{text}"'
+
+    def _number(self, schema: dict[str, Any], kind: str) -> str:
+        low, high = _bounds(schema)
+        if kind == "integer":
+            low, high = math.ceil(low), math.floor(high)
+        if low > high:
+            raise ValueError(f"no {kind} is between {low} and {high}")
+        rule = integer_rule(int(low), int(high)) if kind == "integer" else number_rule(low, high)
+        return f"({rule}) space"
+
+    def _list(self, schema: dict[str, Any], name: str) -> str:
+        prefix = f"{name}-" if name else ""
+        first = [
+            self.visit(item, f"{prefix}tuple-{number}")
+            for number, item in enumerate(schema["prefixItems"])
+        ]
+        item = self.visit(schema["items"], f"{prefix}item")
+        least = max(0, schema.get("minItems", 0) - len(first))
+        most = schema.get("maxItems")
+        more = _repeated(f'"," space {item}', least, None if most is None else most - len(first))
+        return f'"[" space {_COMMA.join(first)} {more} "]" space'
+
+    def _named_by_pattern(self, schema: dict[str, Any], name: str) -> str:
+        prefix = f"{name}-" if name else ""
+        entries = [
+            f"{self._visit_pattern(pattern, f'{prefix}name-{number}')} \":\" space "
+            f"{self.visit(child, f'{prefix}value-{number}')}"
+            for number, (pattern, child) in enumerate(schema["patternProperties"].items())
+        ]
+        rules = [self._add(f"{prefix}entry-{n}", entry) for n, entry in enumerate(entries)]
+        least, most = schema.get("minProperties", 0), schema.get("maxProperties")
+        first = rules[:least] or rules[-1:]
+        rest = None if most is None else most - len(first)
+        text = f'{_COMMA.join(first)} {_repeated(f"{_COMMA.strip()} {rules[-1]}", 0, rest)}'
+        return f'"{{" space {text if least else f"({text})?"} "}}" space'
+
+
+def _bounds(schema: dict[str, Any]) -> tuple[float, float] | tuple[()]:
+    """Return the bounds that the schema has, if it has any; far ones where one is missing."""
+    if "minimum" not in schema and "maximum" not in schema:
+        return ()
+    low, high = schema.get("minimum"), schema.get("maximum")
+    low = min(-_FAR, 2 * high) if low is None else low
+    return low, max(_FAR, 2 * low) if high is None else high
+
+
+def _repeated(rule: str, least: int, most: int | None) -> str:
+    return str(_build_repetition(f"({rule})", least, most)) if most != 0 else ""
