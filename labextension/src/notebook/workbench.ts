@@ -5,6 +5,7 @@
  */
 
 import type { JupyterFrontEnd, LabShell } from '@jupyterlab/application';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import { nullTranslator } from '@jupyterlab/translation';
@@ -48,6 +49,17 @@ function textBudget(model: IChatModel): number {
     : Math.min(Math.max((window / 2) * CHARACTERS_PER_TOKEN, 1_000), 100_000);
 }
 
+/**
+ * Where a chat is saved: the folder that is shown, else that of the notebook.
+ *
+ * Jupyter Notebook makes a file browser for the page of a notebook, and never shows it.
+ */
+function exportFolder(fileBrowser: IDefaultFileBrowser | null, notebook: ActiveNotebook): string {
+  return fileBrowser?.isAttached === true
+    ? fileBrowser.model.path
+    : PathExt.dirname(notebook.panel?.context.path ?? '');
+}
+
 /** Make the workbench of one chat panel; disposing of it lets go of notebooks and signals. */
 export function createWorkbench(options: WorkbenchOptions): Workbench & IDisposable {
   const { app, model, settings } = options;
@@ -72,7 +84,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench & IDisposa
     names: new NameLists(notebook, contextSources, contents, model, trans),
     exports: {
       store: contents,
-      folder: () => options.fileBrowser?.model.path ?? '',
+      folder: () => exportFolder(options.fileBrowser, notebook),
       open: path => {
         void app.commands.execute('docmanager:open', { path });
       }

@@ -95,6 +95,7 @@ class ChatPanel extends ReactWidget {
     return (
       <ChatContext.Provider value={this._services}>
         <Panel status={this._status} />
+        <Mounted onMount={this._onMount} />
       </ChatContext.Provider>
     );
   }
@@ -111,9 +112,23 @@ class ChatPanel extends ReactWidget {
 
   protected override onActivateRequest(message: Message): void {
     super.onActivateRequest(message);
-    this.node.querySelector<HTMLElement>('.jp-LocalLLMChat-input')?.focus();
+    this._focusInput();
   }
 
+  private _focusInput(): void {
+    const input = this.node.querySelector<HTMLElement>('.jp-LocalLLMChat-input');
+    // The first request comes before React has made the input.
+    this._isFocusWanted = input === null;
+    input?.focus();
+  }
+
+  private readonly _onMount = (): void => {
+    if (this._isFocusWanted) {
+      this._focusInput();
+    }
+  };
+
+  private _isFocusWanted = false;
   private readonly _draftWritten = new Signal<this, void>(this);
   private readonly _queue: FrameQueue;
   private readonly _nearWatch: NearWatch;
@@ -121,4 +136,10 @@ class ChatPanel extends ReactWidget {
   private readonly _toolbars: CodeToolbars;
   private readonly _dropTarget: DropTarget;
   private readonly _services: ChatServices;
+}
+
+/** Calls once when everything beside it is in the page. */
+function Mounted({ onMount }: { readonly onMount: () => void }): null {
+  React.useEffect(onMount, [onMount]);
+  return null;
 }
