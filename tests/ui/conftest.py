@@ -1,7 +1,7 @@
 """Fixtures that drive a real JupyterLab in the system's Chromium.
 
-Without a Chromium (or Chrome) the tests of this folder are skipped. ``browser`` ends with its
-module: Playwright keeps an event loop running in this thread, where the server's tests need theirs.
+Without a Chromium (or Chrome) the tests of this folder are skipped. ``context`` ends with the
+folder: Playwright keeps an event loop running in this thread, where the server's tests need theirs.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright import sync_api
 
 from tests.gguf_builders.scripted import build_scripted
-from tests.guard.loopback_only import is_local_host
 
 from .diagram_chat import SCRIPTS
-from .diagram_page import RECORD_CLIPBOARD
-from .lab_process import FRONT_END, TOKEN, LabProcess
+from .diagram_page import record_clipboard
+from .lab_process import FRONT_END, LabProcess
+from .lab_tab import SharedTab, watched
 
 NAMES = (
     "chromium",
@@ -79,7 +78,7 @@ def _require_front_end() -> None:
         pytest.fail("The front end is not built yet; `make env` builds it.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
     """A running JupyterLab."""
     _require_front_end()
@@ -87,7 +86,7 @@ def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
         yield process
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chat_lab(
     chromium: str, tmp_path_factory: pytest.TempPathFactory, scripted_model: Path
 ) -> Iterator[LabProcess]:
@@ -103,7 +102,11 @@ def chat_lab(
 
 @contextlib.contextmanager
 def lab_with_models(
-    home: Path, models: Mapping[str, Path], default: str, *options: str
+    home: Path,
+    models: Mapping[str, Path],
+    default: str,
+    *options: str,
+    server: type[LabProcess] = LabProcess,
 ) -> Iterator[LabProcess]:
     """A JupyterLab that knows these models by these names, and asks ``default``."""
     _require_front_end()
@@ -112,57 +115,86 @@ def lab_with_models(
     for name, path in models.items():
         shutil.copy(path, folder / f"{name}.gguf")
     known = [f"--LocalLLMExtension.model_dirs={folder}", f"--LocalLLMExtension.model={default}"]
-    with LabProcess(home, options=[*known, *options]) as process:
+    with server(home, options=[*known, *options]) as process:
         yield process
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[sync_api.Browser]:
-    """One browser for the tests of a module."""
+@pytest.fixture(scope="package")
+def context(
+    chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[sync_api.BrowserContext]:
+    """The browser's window for pages with a Lab.
+
+    Its profile lies on the disk: there Chromium keeps Lab's programs as it has compiled them, which
+    saves a third of the work of loading Lab.
+    """
+    profile = tmp_path_factory.mktemp("profile")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, headless=True, chromium_sandbox=False, args=FLAGS
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=chromium,
+            headless=True,
+            chromium_sandbox=False,
+            args=FLAGS,
+            viewport={"width": 1280, "height": 800},
         )
-        yield browser
-        browser.close()
+        context.set_default_timeout(PAGE_TIMEOUT_MS)
+        for page in context.pages:
+            page.close()
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="package")
+def browser(context: sync_api.BrowserContext) -> sync_api.Browser:
+    """The same browser, for tests that want windows of their own, which know no cache."""
+    assert context.browser is not None
+    return context.browser
 
 
 @contextlib.contextmanager
-def lab_page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
-    """A page with JupyterLab ready; fails the test that makes it ask another machine."""
+def local_page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+    """An empty page in a window of its own; fails the test that makes it ask another machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PAGE_TIMEOUT_MS)
-    outside: list[str] = []
+    with watched(context):
+        yield context.new_page()
+        context.close()
 
-    def on_request(request: sync_api.Request) -> None:
-        url = urlsplit(request.url)
-        if url.scheme not in ("data", "blob") and not is_local_host(url.hostname):
-            outside.append(request.url)
 
-    context.on("request", on_request)
-    page = context.new_page()
-    page.goto(f"{lab.url}/lab?token={TOKEN}&reset")
-    page.wait_for_selector(".jp-Launcher")
-    yield page
-    context.close()
-    assert not outside, f"the page asked another machine: {outside}"
+@pytest.fixture(scope="package")
+def shared_tab(context: sync_api.BrowserContext, lab: LabProcess) -> SharedTab:
+    """The tab of ``lab`` that is lent."""
+    return SharedTab(context, lab)
+
+
+@pytest.fixture(scope="package")
+def shared_chat_tab(context: sync_api.BrowserContext, chat_lab: LabProcess) -> SharedTab:
+    """The tab of ``chat_lab`` that is lent."""
+    return SharedTab(context, chat_lab)
+
+
+@pytest.fixture(scope="package")
+def shared_diagram_tab(context: sync_api.BrowserContext, diagram_lab: LabProcess) -> SharedTab:
+    """The tab of ``diagram_lab`` that is lent."""
+    return SharedTab(context, diagram_lab)
 
 
 @pytest.fixture
-def page(browser: sync_api.Browser, lab: LabProcess) -> Iterator[sync_api.Page]:
+def page(shared_tab: SharedTab) -> Iterator[sync_api.Page]:
     """A page of ``lab``."""
-    with lab_page(browser, lab) as page:
+    with shared_tab.lend() as page:
         yield page
 
 
 @pytest.fixture
-def chat_page(browser: sync_api.Browser, chat_lab: LabProcess) -> Iterator[sync_api.Page]:
+def chat_page(shared_chat_tab: SharedTab) -> Iterator[sync_api.Page]:
     """A page of ``chat_lab``; the chat is not open yet."""
-    with lab_page(browser, chat_lab) as page:
+    with shared_chat_tab.lend() as page:
         yield page
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def diagram_lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
     """A JupyterLab whose model draws."""
     home = tmp_path_factory.mktemp("diagrams")
@@ -172,9 +204,8 @@ def diagram_lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def diagram_page(browser: sync_api.Browser, diagram_lab: LabProcess) -> Iterator[sync_api.Page]:
-    """A page of ``diagram_lab`` that tells what is copied."""
-    with lab_page(browser, diagram_lab) as page:
-        page.add_init_script(RECORD_CLIPBOARD)
-        page.evaluate(f"() => {{ {RECORD_CLIPBOARD} }}")
+def diagram_page(shared_diagram_tab: SharedTab) -> Iterator[sync_api.Page]:
+    """A page of ``diagram_lab`` that has drawn nothing yet, and tells what is copied."""
+    with shared_diagram_tab.lend(is_anew=True) as page:
+        record_clipboard(page)
         yield page

@@ -40,7 +40,7 @@ async image => {
 #: What the copy buttons write, as browsers without a window have no clipboard to ask.
 RECORD_CLIPBOARD = """
 window.copied = [];
-Object.defineProperty(navigator, 'clipboard', {value: {
+Object.defineProperty(navigator, 'clipboard', {configurable: true, value: {
   writeText: async text => { window.copied.push(text); },
   write: async items => {
     for (const item of items) {
@@ -54,13 +54,25 @@ Object.defineProperty(navigator, 'clipboard', {value: {
 """
 
 
+def record_clipboard(page: Page) -> None:
+    """Let the page tell what is copied from now on, until it is loaded again."""
+    page.evaluate(f"() => {{ {RECORD_CLIPBOARD} }}")
+
+
 class Drawings:
-    """Records what a page asks of the routes that draw."""
+    """Records what a page asks of the routes that draw; use as a context manager."""
 
     def __init__(self, page: Page) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.repairs: list[dict[str, Any]] = []
-        page.on("request", self._on_request)
+        self._page = page
+
+    def __enter__(self) -> Drawings:
+        self._page.on("request", self._on_request)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._page.remove_listener("request", self._on_request)
 
     def _on_request(self, request: Request) -> None:
         path = request.url.split("?")[0]

@@ -16,7 +16,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,10 @@ class LabProcess:
     port: int = field(default_factory=_free_port)
     lines: list[str] = field(default_factory=list)
 
+    #: What ``python -m`` runs, and the class of its settings.
+    application: ClassVar[tuple[str, ...]] = ("jupyter", "lab")
+    settings_class: ClassVar[str] = "LabApp"
+
     @property
     def url(self) -> str:
         """The base URL, without a slash at its end."""
@@ -81,14 +85,14 @@ class LabProcess:
 
     def start(self) -> None:
         """Start the server; again, after :meth:`kill`."""
-        command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-        command += [
+        command = [
+            *(sys.executable, "-m", *self.application, "--no-browser", "--allow-root"),
             f"--ServerApp.port={self.port}",
             "--ServerApp.port_retries=0",
             "--ServerApp.ip=127.0.0.1",
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={self.home / 'notebooks'}",
-            "--LabApp.expose_app_in_browser=True",
+            f"--{self.settings_class}.expose_app_in_browser=True",
             *self.options,
         ]
         self._process = subprocess.Popen(

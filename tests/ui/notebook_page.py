@@ -7,7 +7,7 @@ models; nothing here knows the chat.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
@@ -22,6 +22,11 @@ _HAS_KERNEL = """
   const context = window.jupyterapp.shell.currentWidget?.context?.sessionContext;
   return context?.isReady === true && context.session?.kernel?.status === 'idle';
 }
+"""
+
+#: What Lab does with the path in its address.
+_OPEN = """
+path => window.jupyterapp.commands.execute('filebrowser:open-path', {path}).then(() => undefined)
 """
 
 _IS_BUSY = """
@@ -89,18 +94,37 @@ def write_notebook(lab: LabProcess, path: str, cells: list[dict[str, Any]]) -> N
 class NotebookPage:
     """The notebook that is open in the page."""
 
+    #: Where the server shows notebooks.
+    address: ClassVar[str] = "lab/tree"
+
     def __init__(self, page: Page) -> None:
         self.page = page
 
     @classmethod
     def open(cls, page: Page, lab: LabProcess, path: str, n_cells: int) -> NotebookPage:
-        """Load Lab with this notebook and wait for its kernel."""
-        page.goto(f"{lab.url}/lab/tree/{path}?token={TOKEN}&reset")
+        """Open a notebook in the Lab that is on the page, as from its address."""
+        assert page.url.startswith(f"{lab.url}/lab")
+        page.evaluate(_OPEN, path)
+        return cls._ready(page, n_cells)
+
+    @classmethod
+    def load(cls, page: Page, lab: LabProcess, path: str, n_cells: int) -> NotebookPage:
+        """Load the page of this notebook."""
+        page.goto(f"{lab.url}/{cls.address}/{path}?token={TOKEN}&reset")
+        return cls._ready(page, n_cells)
+
+    @classmethod
+    def _ready(cls, page: Page, n_cells: int) -> NotebookPage:
+        """Wait for the kernel."""
         # Where Lab asks which kernel to use, take the one it proposes.
         choice = page.get_by_role("button", name="Select Kernel", exact=True)
         page.add_locator_handler(choice, lambda button: button.click())
-        expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(n_cells, timeout=PATIENCE_MS)
-        page.wait_for_function(_HAS_KERNEL)
+        try:
+            cells = page.locator(".jp-Notebook .jp-Cell")
+            expect(cells).to_have_count(n_cells, timeout=PATIENCE_MS)
+            page.wait_for_function(_HAS_KERNEL)
+        finally:
+            page.remove_locator_handler(choice)
         return cls(page)
 
     @property
@@ -168,6 +192,10 @@ class NotebookPage:
     def run_cell(self, index: int) -> None:
         """Run a cell to its end."""
         self.start_cell(index)
+        self.wait_until_done(index)
+
+    def wait_until_done(self, index: int) -> None:
+        """Wait for the end of a cell that was started, which is after its last output."""
         self.page.wait_for_function(_IS_DONE, arg=index)
 
     def wait_until_busy(self) -> None:

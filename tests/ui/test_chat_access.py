@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from .chat_driver import ANSWERS, INPUT, PANEL, Chat
-from .conftest import lab_page
 from .lab_process import ROOT, LabProcess
+from .lab_tab import lab_page
 
 AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
@@ -30,15 +30,22 @@ _FOCUSED = """() => {
 
 
 @pytest.fixture(scope="module")
-def access_page(browser: Browser, chat_lab: LabProcess) -> Iterator[Page]:
+def talked_page(context: BrowserContext, chat_lab: LabProcess) -> Iterator[Page]:
     """One page with a chat that has code, a table and mathematics in it."""
-    with lab_page(browser, chat_lab) as page:
+    with lab_page(context, chat_lab, "access") as page:
         chat = Chat.open(page)
         chat.ask("MARKDOWN please")
         chat.ask("CODE please")
         page.locator(ANSWERS).last.locator('[data-action="regenerate"]').click()
         expect(page.locator(ANSWERS).last).to_contain_text("It prints 45.")
         yield page
+
+
+@pytest.fixture
+def access_page(talked_page: Page) -> Page:
+    """That page, in front of the others."""
+    talked_page.bring_to_front()
+    return talked_page
 
 
 def check_with_axe(page: Page, selector: str = PANEL) -> None:

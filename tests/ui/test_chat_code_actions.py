@@ -97,6 +97,7 @@ def test_running_inserts_below_and_runs_that_cell_only(notebook: NotebookPage, c
     notebook.expect_cells([*before[:2], ["code", BLOCK], *before[2:]])
     output = notebook.cell(2).locator(".jp-OutputArea-output")
     expect(output).to_have_text("45")
+    notebook.wait_until_done(2)
     assert notebook.execution_counts() == [None, None, 1, None, None]
     notebook.press_undo()
     notebook.expect_cells(before)

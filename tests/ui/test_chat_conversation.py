@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.model_fixtures import REPLIES
 
 from .chat_driver import ANSWERS, CONTENT, PANEL, Chat
-from .conftest import lab_page, lab_with_models
+from .conftest import lab_with_models
 from .lab_process import LabProcess
+from .lab_tab import lab_page
 
 MESSAGES = f"{PANEL} .jp-LocalLLMChat-messages"
 QUESTIONS = f'{PANEL} .jp-LocalLLMChat-message[data-role="user"]'
@@ -29,9 +30,9 @@ def talk_lab(
 
 
 @pytest.fixture(scope="module")
-def talk_page(browser: Browser, talk_lab: LabProcess) -> Iterator[Page]:
+def talk_page(context: BrowserContext, talk_lab: LabProcess) -> Iterator[Page]:
     """One page for the tests of this module, which begin chats of their own."""
-    with lab_page(browser, talk_lab) as page:
+    with lab_page(context, talk_lab) as page:
         yield page
 
 

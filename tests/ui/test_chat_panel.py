@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
 from .lab_process import FRONT_END, TOKEN, LabProcess
+from .lab_tab import SharedTab
 
 PANEL = "#jp-localllm-chat"
 CHAT = f"{PANEL} .jp-LocalLLMChat"
@@ -47,54 +49,61 @@ def open_lab(page: Page, lab: LabProcess, path: str = "lab?reset") -> None:
 
 
 @pytest.fixture
-def requests(chat_page: Page) -> list[str]:
+def fresh_page(shared_chat_tab: SharedTab) -> Iterator[Page]:
+    """A page just loaded, in which the chat was never open."""
+    with shared_chat_tab.lend(is_anew=True) as page:
+        yield page
+
+
+@pytest.fixture
+def requests(fresh_page: Page) -> list[str]:
     """The addresses that the page asks from now on."""
     seen: list[str] = []
 
     def on_request(request: Request) -> None:
         seen.append(request.url)
 
-    chat_page.on("request", on_request)
+    fresh_page.on("request", on_request)
     return seen
 
 
 def test_lab_starts_with_the_stub_only(
-    chat_page: Page, chat_lab: LabProcess, requests: list[str]
+    fresh_page: Page, chat_lab: LabProcess, requests: list[str]
 ) -> None:
-    open_lab(chat_page, chat_lab)
-    item = chat_page.locator(".jp-LocalLLMStatusItem")
+    open_lab(fresh_page, chat_lab)
+    item = fresh_page.locator(".jp-LocalLLMStatusItem")
     expect(item).to_have_text("scripted")
     chunks = static_chunks(requests)
     assert chunks and not [name for name in chunks if name.startswith("chat.")]
     assert not [url for url in requests if "/localllm/chat" in url]
-    expect(chat_page.locator(CHAT)).to_have_count(0)
+    expect(fresh_page.locator(CHAT)).to_have_count(0)
     packed = sum(len(gzip.compress((FRONT_END / "static" / name).read_bytes())) for name in chunks)
     assert packed <= MAX_STUB_BYTES, f"{packed} bytes at Lab's start: {sorted(chunks)}"
 
 
-def test_the_first_opening_loads_the_chat_once(chat_page: Page, requests: list[str]) -> None:
-    execute(chat_page, "localllm:open-chat")
-    expect(chat_page.locator(CHAT)).to_be_visible()
+def test_the_first_opening_loads_the_chat_once(fresh_page: Page, requests: list[str]) -> None:
+    execute(fresh_page, "localllm:open-chat")
+    expect(fresh_page.locator(CHAT)).to_be_visible()
     chunks = static_chunks(requests)
     assert [name for name in chunks if name.startswith("chat.")]
     requests.clear()
-    chat_page.evaluate("() => window.jupyterapp.shell.collapseRight()")
-    expect(chat_page.locator(CHAT)).not_to_be_visible()
-    execute(chat_page, "localllm:open-chat")
-    expect(chat_page.locator(CHAT)).to_be_visible()
+    fresh_page.evaluate("() => window.jupyterapp.shell.collapseRight()")
+    expect(fresh_page.locator(CHAT)).not_to_be_visible()
+    execute(fresh_page, "localllm:open-chat")
+    expect(fresh_page.locator(CHAT)).to_be_visible()
     assert not static_chunks(requests)
 
 
-def test_a_chunk_that_does_not_come_is_said_and_tried_again(chat_page: Page) -> None:
+def test_a_chunk_that_does_not_come_is_said_and_tried_again(fresh_page: Page) -> None:
     chunk = "**/extensions/jupyter-localllm/static/chat.*"
-    chat_page.route(chunk, lambda route: route.abort())
-    execute(chat_page, "localllm:open-chat")
-    panel = chat_page.locator(PANEL)
+    fresh_page.route(chunk, lambda route: route.abort())
+    execute(fresh_page, "localllm:open-chat")
+    panel = fresh_page.locator(PANEL)
     expect(panel).to_contain_text("The chat could not be loaded.")
     expect(panel).to_contain_text("Check that the Jupyter server is running")
-    chat_page.unroute(chunk)
+    fresh_page.unroute(chunk)
     panel.get_by_role("button", name="Retry").click()
-    expect(chat_page.locator(CHAT)).to_be_visible()
+    expect(fresh_page.locator(CHAT)).to_be_visible()
 
 
 def test_the_palette_has_every_command_with_a_caption(chat_page: Page) -> None:
@@ -127,9 +136,9 @@ def test_commands_that_cannot_do_anything_are_disabled(chat_page: Page) -> None:
     assert not {*cells, "localllm:stop"} & set(enabled)
 
 
-def test_the_shortcut_opens_the_chat(chat_page: Page) -> None:
-    chat_page.locator("body").press("Alt+Shift+L")
-    expect(chat_page.locator(CHAT)).to_be_visible()
+def test_the_shortcut_opens_the_chat(fresh_page: Page) -> None:
+    fresh_page.locator("body").press("Alt+Shift+L")
+    expect(fresh_page.locator(CHAT)).to_be_visible()
 
 
 def test_the_settings_editor_shows_the_settings(chat_page: Page) -> None:
@@ -143,16 +152,16 @@ def test_the_settings_editor_shows_the_settings(chat_page: Page) -> None:
     expect(editor).to_contain_text("Temperature")
 
 
-def test_an_open_panel_is_restored_after_a_reload(chat_page: Page, chat_lab: LabProcess) -> None:
-    execute(chat_page, "localllm:open-chat")
-    expect(chat_page.locator(CHAT)).to_be_visible()
+def test_an_open_panel_is_restored_after_a_reload(fresh_page: Page, chat_lab: LabProcess) -> None:
+    execute(fresh_page, "localllm:open-chat")
+    expect(fresh_page.locator(CHAT)).to_be_visible()
     # The layout is saved a while after it has changed.
-    with chat_page.expect_response(
+    with fresh_page.expect_response(
         lambda response: "/api/workspaces" in response.url and response.request.method == "PUT"
     ):
-        chat_page.evaluate("() => window.jupyterapp.shell.expandLeft()")
-    chat_page.goto(f"{chat_lab.url}/lab?token={TOKEN}")
-    expect(chat_page.locator(CHAT)).to_be_visible()
+        fresh_page.evaluate("() => window.jupyterapp.shell.expandLeft()")
+    fresh_page.goto(f"{chat_lab.url}/lab?token={TOKEN}")
+    expect(fresh_page.locator(CHAT)).to_be_visible()
 
 
 def test_an_answer_survives_a_reload_in_its_middle(chat_page: Page, chat_lab: LabProcess) -> None:

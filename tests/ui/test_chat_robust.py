@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.model_fixtures import REPLIES
 
 from .chat_driver import ANSWERS, CONTENT, MIDDLE, PANEL, Chat
-from .conftest import lab_page, lab_with_models
+from .conftest import lab_with_models
 from .lab_process import TOKEN, LabProcess
+from .lab_tab import lab_page
 from .notebook_page import PATIENCE_MS
 
 BANNER = f"{PANEL} .jp-LocalLLMChat-banner"
@@ -39,9 +40,9 @@ def robust_lab(
 
 
 @pytest.fixture
-def page(browser: Browser, robust_lab: LabProcess) -> Iterator[Page]:
+def page(context: BrowserContext, robust_lab: LabProcess) -> Iterator[Page]:
     """A fresh page with an empty chat."""
-    with lab_page(browser, robust_lab) as page:
+    with lab_page(context, robust_lab) as page:
         # Lab has a dialog of its own for a server that is away; it would cover the chat.
         dialog = page.locator(".jp-Dialog").filter(has_text="Server Connection Error")
         page.add_locator_handler(dialog, lambda dialog: dialog.locator("button").first.click())
@@ -171,7 +172,7 @@ def test_what_no_longer_fits_is_said_where_it_happened(page: Page) -> None:
 
 @pytest.mark.parametrize("version", [0, 99])
 def test_another_version_of_the_protocol_is_said(
-    browser: Browser, robust_lab: LabProcess, version: int
+    context: BrowserContext, robust_lab: LabProcess, version: int
 ) -> None:
     def on_socket(socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
@@ -184,7 +185,7 @@ def test_another_version_of_the_protocol_is_said(
 
         server.on_message(on_message)
 
-    with lab_page(browser, robust_lab) as page:
+    with lab_page(context, robust_lab) as page:
         page.route_web_socket(re.compile("localllm/chat"), on_socket)
         page.reload()
         page.wait_for_selector(".jp-Launcher")

@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.magics.kernel_session import child_python_path
 from tests.unit.hostile_diagrams import DOT, MERMAID, attribute_sources, filled
 
-from .conftest import lab_page
 from .lab_process import LabProcess
+from .lab_tab import SharedTab
 from .notebook_page import PATIENCE_MS, NotebookPage
 
 #: What must not be in an output; pictures are images of what was kept.
@@ -144,7 +144,7 @@ def test_an_exported_notebook_shows_and_does_nothing_else(
 
 
 def test_a_reopened_notebook_shows_and_does_nothing_else(
-    hostile_notebook: Path, browser: Browser, chat_lab: LabProcess
+    hostile_notebook: Path, shared_chat_tab: SharedTab, chat_lab: LabProcess
 ) -> None:
     target = chat_lab.home / "notebooks" / "hostile.ipynb"
     target.write_bytes(hostile_notebook.read_bytes())
@@ -155,7 +155,7 @@ def test_a_reopened_notebook_shows_and_does_nothing_else(
     (settings / "notebook-extension" / "tracker.jupyterlab-settings").write_text(
         '{"windowingMode": "none"}'
     )
-    with lab_page(browser, chat_lab) as page:
+    with shared_chat_tab.lend(is_anew=True) as page:
         watch = Watch(page.context)
         notebook = NotebookPage.open(page, chat_lab, "hostile.ipynb", n_cells)
         pictures = page.locator(".jp-Notebook .jp-OutputArea img")

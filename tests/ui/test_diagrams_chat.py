@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ def page(diagram_page: Page) -> Page:
 
 
 @pytest.fixture
-def drawings(page: Page) -> Drawings:
+def drawings(page: Page) -> Iterator[Drawings]:
     """What the page asks to be drawn."""
-    return Drawings(page)
+    with Drawings(page) as drawings:
+        yield drawings
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,7 @@ def test_a_fence_in_a_list_becomes_a_picture(page: Page, drawings: Drawings) -> 
 
 
 def test_the_tools_of_a_picture(page: Page, drawings: Drawings) -> None:
+    n_pages = len(page.context.pages)
     diagram = ask(page, "FLOWCHART")
     diagram.expect_picture()
     diagram.click("source")
@@ -110,7 +113,7 @@ def test_the_tools_of_a_picture(page: Page, drawings: Drawings) -> None:
         assert Path(waiting.value.path()).read_bytes().lstrip().startswith(start)
     # What is taken away is in the colours that suit paper.
     assert [body["theme"] for body in drawings.bodies] == ["default", "neutral"]
-    assert len(page.context.pages) == 1
+    assert len(page.context.pages) == n_pages
     expect(diagram.button("changes")).to_be_hidden()
     expect(diagram.button("repair")).to_be_hidden()
 

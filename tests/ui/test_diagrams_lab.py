@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from jupyter_localllm.assistant.diagrams.bundle import mime_bundle
 from jupyter_localllm.assistant.diagrams.nouns import DIAGRAM_MIME, DiagramTheme, DrawRequest
 from jupyter_localllm.assistant.diagrams.pipeline import draw_here
 
-from .conftest import lab_page
-from .diagram_page import DRAW_ROUTE, RECORD_CLIPBOARD, Diagram, Drawings, set_theme
+from .diagram_page import DRAW_ROUTE, Diagram, Drawings, record_clipboard, set_theme
 from .lab_process import LabProcess
+from .lab_tab import SharedTab
 from .notebook_page import PATIENCE_MS, NotebookPage, code, write_notebook
 
 FLOW = "flowchart LR\n  A[Sun] --> B[Leaf]"
@@ -45,17 +45,18 @@ def kept(source: str, theme: DiagramTheme = "neutral") -> dict[str, Any]:
 
 
 @pytest.fixture
-def page(browser: Browser, lab: LabProcess) -> Iterator[Page]:
-    """Lab in a page that tells what is copied."""
-    with lab_page(browser, lab) as page:
-        page.add_init_script(RECORD_CLIPBOARD)
+def page(shared_tab: SharedTab) -> Iterator[Page]:
+    """Lab in a page that has drawn nothing yet, and tells what is copied."""
+    with shared_tab.lend(is_anew=True) as page:
+        record_clipboard(page)
         yield page
 
 
 @pytest.fixture
-def drawings(page: Page) -> Drawings:
+def drawings(page: Page) -> Iterator[Drawings]:
     """What the page asks to be drawn."""
-    return Drawings(page)
+    with Drawings(page) as drawings:
+        yield drawings
 
 
 def open_notebook(page: Page, lab: LabProcess, name: str, *cells: dict[str, Any]) -> NotebookPage:
@@ -155,7 +156,7 @@ def test_the_dark_one_is_asked_for_unless_its_author_chose(
     finally:
         set_theme(page, "JupyterLab Light")
     # What stands in the notebook is never changed.
-    expect(neutral.image).not_to_have_attribute("src", "", timeout=PATIENCE_MS)
+    expect(neutral.image).to_have_attribute("src", before[0], timeout=PATIENCE_MS)
     assert [(body["source"], body["theme"]) for body in drawings.bodies] == [
         (FLOW, "dark"),
         (FLOW, "neutral"),
@@ -206,12 +207,13 @@ def test_a_cell_that_was_run_shows_its_picture_again_after_a_reload(
     diagram_of(notebook, 2).expect_picture("flower")
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    again = NotebookPage.open(page, lab, "run.ipynb", 3)
+    again = NotebookPage.load(page, lab, "run.ipynb", 3)
     diagram_of(again, 1).expect_picture("Sun")
     diagram_of(again, 2).expect_picture("flower")
 
 
 def test_hostile_outputs_do_nothing(page: Page, lab: LabProcess) -> None:
+    n_pages = len(page.context.pages)
     outside: list[str] = []
     allowed = (f"{lab.url}/", "data:", "blob:")
     page.on(
@@ -254,4 +256,4 @@ def test_hostile_outputs_do_nothing(page: Page, lab: LabProcess) -> None:
         expect(outputs.locator(hostile)).to_have_count(0)
     assert page.evaluate("() => window.pwned ?? null") is None
     assert outside == []
-    assert len(page.context.pages) == 1
+    assert len(page.context.pages) == n_pages

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -19,9 +21,10 @@ def page(diagram_page: Page) -> Page:
 
 
 @pytest.fixture
-def drawings(page: Page) -> Drawings:
+def drawings(page: Page) -> Iterator[Drawings]:
     """What the page asks to be drawn."""
-    return Drawings(page)
+    with Drawings(page) as drawings:
+        yield drawings
 
 
 def test_a_new_answer_that_cannot_be_drawn_is_repaired(page: Page, drawings: Drawings) -> None:
@@ -157,6 +160,7 @@ def test_what_failed_on_the_way_is_drawn_again_by_a_click(page: Page) -> None:
 
 
 def test_hostile_sources_do_nothing(page: Page, diagram_lab: LabProcess) -> None:
+    n_pages = len(page.context.pages)
     outside: list[str] = []
     page.on(
         "request",
@@ -183,4 +187,4 @@ def test_hostile_sources_do_nothing(page: Page, diagram_lab: LabProcess) -> None
     expect(inside.locator("svg image, svg use, .jp-LocalLLMDiagram-picture svg")).to_have_count(0)
     assert page.evaluate("() => window.pwned ?? null") is None
     assert outside == []
-    assert len(page.context.pages) == 1
+    assert len(page.context.pages) == n_pages

@@ -85,7 +85,13 @@ def open_notebook(page: Page, lab: LabProcess, name: str) -> None:
     page.wait_for_function(HAS_KERNEL)
 
 
+def models_of_workers(lab: LabProcess) -> set[str]:
+    """The models that the server has in memory; other tests may have asked others before."""
+    return {worker["model"] for worker in lab.get_json("localllm/status")["workers"]}
+
+
 def test_a_cell_streams_from_the_packaged_model(page: Page, lab: LabProcess, notebook: str) -> None:
+    before = models_of_workers(lab)
     open_notebook(page, lab, notebook)
     page.evaluate(WATCH)
     page.evaluate("() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
@@ -96,8 +102,10 @@ def test_a_cell_streams_from_the_packaged_model(page: Page, lab: LabProcess, not
     assert len(lengths) >= 5, f"the output did not grow: {lengths}"
     assert page.locator(OUTPUT).count() == 1
     # The server's own worker answered, not one that the kernel started.
-    status = lab.get_json("localllm/status")
-    assert [worker["model"] for worker in status["workers"]] == ["smollm2-135m-instruct"]
+    after = models_of_workers(lab)
+    assert "smollm2-135m-instruct" in after
+    # One of the others may have had to make room.
+    assert after <= {*before, "smollm2-135m-instruct"}
     page.screenshot(path=str(lab.home / "first_answer.png"))
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.gguf_builders import scripted
 
 from .chat_driver import ANSWERS, INPUT, PANEL, Chat
-from .conftest import lab_page, lab_with_models
+from .conftest import lab_with_models
 from .lab_process import LabProcess
+from .lab_tab import lab_page
 from .notebook_page import PATIENCE_MS, NotebookPage, code, markdown, write_notebook
 
 WIDTH_PX = 420
@@ -91,9 +92,9 @@ def lesson_lab(
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, lesson_lab: LabProcess) -> Iterator[Page]:
+def page(context: BrowserContext, lesson_lab: LabProcess) -> Iterator[Page]:
     """Lab with the notebook and the chat beside it, as wide as a person would make it."""
-    with lab_page(browser, lesson_lab) as page:
+    with lab_page(context, lesson_lab) as page:
         yield page
 
 
@@ -193,9 +194,9 @@ MAGIC_CELLS = [
 
 
 def test_a_lesson_with_magics_has_its_picture(
-    browser: Browser, lesson_lab: LabProcess, pictures: Path
+    context: BrowserContext, lesson_lab: LabProcess, pictures: Path
 ) -> None:
-    with lab_page(browser, lesson_lab) as page:
+    with lab_page(context, lesson_lab) as page:
         notebook = run_notebook(page, lesson_lab, "magics.ipynb", MAGIC_CELLS)
         fixed = notebook.cell(2).locator(".jp-RenderedMarkdown")
         expect(fixed.last).to_contain_text("Run the cell with the list")
@@ -217,9 +218,9 @@ DIAGRAM_CELLS = [
 
 
 def test_a_notebook_and_the_chat_with_diagrams_have_their_pictures(
-    browser: Browser, lesson_lab: LabProcess, pictures: Path
+    context: BrowserContext, lesson_lab: LabProcess, pictures: Path
 ) -> None:
-    with lab_page(browser, lesson_lab) as page:
+    with lab_page(context, lesson_lab) as page:
         notebook = run_notebook(page, lesson_lab, "diagrams.ipynb", DIAGRAM_CELLS)
         drawn = page.locator(".jp-Notebook .jp-LocalLLMDiagram img")
         expect(drawn).to_have_count(2)
