@@ -6,9 +6,14 @@ What a grammar allows is tested on its own text, as llama.cpp gets it, without a
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+#: How often a sentence has what may be repeated without a limit.
+_MOST_OPEN = 3
+#: What is written for a class of all but some characters.
+_SAMPLES = [*map(chr, range(0x20, 0x7F)), "é", "ß", "中", "😀"]
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "]": "]", "[": "["}
 
 
@@ -29,9 +34,16 @@ class Part:
 
 
 class Grammar:
-    """A grammar of literals, classes, groups, alternatives and ``? {m,n}``, a rule in each line."""
+    """A grammar of literals, classes, groups, alternatives and ``? {m,n}``, a rule in each line.
 
-    def __init__(self, text: str) -> None:
+    Parameters
+    ----------
+    may_be_open : bool
+        Whether it may have ``* +`` and classes by what is not in them.
+    """
+
+    def __init__(self, text: str, *, may_be_open: bool = False) -> None:
+        self._may_be_open = may_be_open
         self._rules: dict[str, Part] = {}
         self._used: set[str] = {"root"}
         for line in text.splitlines():
@@ -98,7 +110,7 @@ class Grammar:
         if sign == "[":
             return self._class()
         start = self._at
-        while self._text[self._at : self._at + 1].isalnum():
+        while re.match(r"[\w-]", self._text[self._at : self._at + 1]):
             self._at += 1
         name = self._text[start : self._at]
         assert name, self._text[self._at :]
@@ -135,7 +147,9 @@ class Grammar:
     def _class(self) -> Part:
         self._at += 1
         ranges: list[tuple[str, str]] = []
-        assert self._text[self._at] != "^", "such classes are not used"
+        is_negated = self._text[self._at] == "^"
+        assert not is_negated or self._may_be_open, "such classes are not used"
+        self._at += is_negated
         while self._text[self._at] != "]":
             first = last = self._character()
             if self._text[self._at] == "-" and self._text[self._at + 1] != "]":
@@ -144,20 +158,28 @@ class Grammar:
             ranges.append((first, last))
         self._at += 1
 
+        def has(letter: str) -> bool:
+            return any(first <= letter <= last for first, last in ranges) != is_negated
+
         def write(chance: random.Random, out: list[str]) -> None:
+            if is_negated:
+                out.append(chance.choice(list(filter(has, _SAMPLES))))
+                return
             first, last = chance.choice(ranges)
             out.append(chr(chance.randint(ord(first), ord(last))))
 
         def ends(text: str, at: int) -> frozenset[int]:
-            is_in = any(first <= text[at : at + 1] <= last for first, last in ranges)
-            return frozenset({at + 1} if is_in else ())
+            return frozenset({at + 1} if at < len(text) and has(text[at]) else ())
 
         return Part(write, ends)
 
     def _repeated(self, part: Part) -> Part:
         sign = self._text[self._at : self._at + 1]
-        assert sign not in ("*", "+") or not sign, "a repetition without a limit"
-        if sign == "?":
+        if sign in ("*", "+") and sign:
+            assert self._may_be_open, "a repetition without a limit"
+            least, most = int(sign == "+"), _MOST_OPEN
+            self._at += 1
+        elif sign == "?":
             least, most = 0, 1
             self._at += 1
         elif sign == "{":

@@ -2,7 +2,7 @@
 
 From a JSON schema, a pydantic model, a dataclass or a typing construct to the ``response_format``
 that makes an engine write nothing else; from the answer to a value that fits. How a schema is made
-to fit what grammars can say is ``tight_schema``'s. Pure; the magics call it.
+to fit what grammars can say is ``schemas``'s. Pure; the magics call it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from ..errors import AnswerCut, AnswerUnusable
 from ..protocol import JSONSchemaFormat, ResponseFormat
 from .code_blocks import code_blocks
 from .partial_json import shortened_ends
-from .tight_schema import tight_schema
+from .schemas.checks import check_value, fault_of_schema, without_repeats
+from .schemas.tight import tight_schema
 
 #: An answer asked for with less room than this could say nothing.
 _MIN_BUDGET_CHARS = 64
@@ -47,8 +48,9 @@ def schema_of(source: Any) -> dict[str, Any]:
     if isinstance(source, dict):
         return _checked(source)
     if hasattr(source, "model_json_schema"):
-        schema: dict[str, Any] = source.model_json_schema()
-        return schema
+        from .schemas.pydantic_types import pydantic_schema
+
+        return pydantic_schema(source)
     if dataclasses.is_dataclass(source) and not isinstance(source, type):
         source = type(source)
     if isinstance(source, (list, int, float, bool)) or source is None:
@@ -68,8 +70,10 @@ def _schema_of_type(source: Any) -> dict[str, Any]:
     except ImportError:
         pass
     else:
+        from .schemas.pydantic_types import pydantic_schema
+
         try:
-            return pydantic.TypeAdapter(source).json_schema()
+            return pydantic_schema(source)
         except (pydantic.errors.PydanticUserError, TypeError, NameError):
             pass
     raise SchemaError(
@@ -78,13 +82,9 @@ def _schema_of_type(source: Any) -> dict[str, Any]:
 
 
 def _checked(schema: dict[str, Any]) -> dict[str, Any]:
-    import jsonschema
-
-    try:
-        jsonschema.validators.validator_for(schema).check_schema(schema)
-    except jsonschema.exceptions.SchemaError as error:
-        place = ".".join(["$", *map(str, error.path)])
-        raise SchemaError(f"this is not a JSON schema: {error.message} at {place}") from None
+    fault = fault_of_schema(schema)
+    if fault:
+        raise SchemaError(f"this is not a JSON schema: {fault}")
     return schema
 
 
@@ -100,8 +100,10 @@ def response_format(schema: dict[str, Any], *, budget_chars: int | None = None) 
 
     Raises
     ------
-    SchemaError
+    Unbounded
         No finite answer fits the schema.
+    Unenforceable
+        No grammar can say what it asks for.
     """
     budget = None if budget_chars is None else max(budget_chars, _MIN_BUDGET_CHARS)
     tight = tight_schema(schema, budget)
@@ -134,19 +136,6 @@ def read_json(text: str) -> Any:
     )
 
 
-def check_value(value: Any, schema: dict[str, Any]) -> str:
-    """Return what is wrong with a value, as one sentence, or ""."""
-    import jsonschema
-
-    validator_class = jsonschema.validators.validator_for(schema)
-    validator = validator_class(schema, format_checker=validator_class.FORMAT_CHECKER)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    if error is None:
-        return ""
-    message = " ".join(error.message.split())
-    return f"at {error.json_path}, {message[:200]}"
-
-
 def completed(text: str, schema: dict[str, Any] | None) -> Any:
     """Return the longest beginning of an answer that was cut that still fits, closed properly.
 
@@ -160,6 +149,8 @@ def completed(text: str, schema: dict[str, Any] | None) -> Any:
             value = json.loads(candidate, strict=False)
         except (ValueError, RecursionError):
             continue
+        if schema is not None:
+            value, _ = without_repeats(value, schema)
         if schema is None or not check_value(value, schema):
             return value
     raise AnswerCut(

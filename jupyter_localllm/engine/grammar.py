@@ -1,8 +1,8 @@
 """What shape an answer must have: ``response_format`` and ``grammar`` -> GBNF text.
 
 A JSON schema keyword that cannot be enforced by a grammar is refused by its name: an answer that
-only looks checked would be worse than an error. The conversion itself is llama-cpp-python's port
-of llama.cpp's, with what ``schema_rules`` adds. Pure text; the compiled grammar lives in ``sampler``.
+only looks checked would be worse than an error. The conversion itself is ``schema_rules``'s.
+Pure text; the compiled grammar lives in ``sampler``.
 """
 
 from __future__ import annotations

@@ -10,15 +10,12 @@ import json
 import math
 from typing import Any
 
-from llama_cpp.llama_grammar import (
-    PRIMITIVE_RULES,
-    RESERVED_NAMES,
-    SchemaConverter,
-    _build_repetition,
-)
+from llama_cpp import llama_grammar
 
 from .number_rules import integer_rule, number_rule
 
+#: Its functions have no types.
+_library: Any = llama_grammar
 _FAR = 10**15 - 1
 _COMMA = ' "," space '
 
@@ -33,11 +30,10 @@ def schema_rules(schema: dict[str, Any]) -> str:
     """
     rules = SchemaRules()
     rules.visit(rules.resolve_refs(json.loads(json.dumps(schema)), "stdin"), "")
-    text: str = rules.format_grammar()
-    return text
+    return str(rules.format_grammar())
 
 
-class SchemaRules(SchemaConverter):  # type: ignore[misc]  # llama_cpp's module has no types
+class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no types, see above
     """Collects the rules of one schema."""
 
     def __init__(self) -> None:
@@ -46,12 +42,12 @@ class SchemaRules(SchemaConverter):  # type: ignore[misc]  # llama_cpp's module 
     def visit(self, schema: Any, name: str) -> str:
         """Add the rules of a schema, and return the name of its rule."""
         if schema is True:
-            return str(self._add_primitive("value", PRIMITIVE_RULES["value"]))
-        rule_name = f"{name}-" if name in RESERVED_NAMES else name or "root"
+            return str(self._add_primitive("value", _library.PRIMITIVE_RULES["value"]))
+        rule_name = f"{name}-" if name in _library.RESERVED_NAMES else name or "root"
         if "enum" in schema or "const" in schema or "$ref" in schema:
             return str(super().visit(schema, name))
         kind = schema.get("type")
-        if kind in ("integer", "number") and _bounds(schema):
+        if kind in ("integer", "number") and ("minimum" in schema or "maximum" in schema):
             return self._add(rule_name, self._number(schema, kind))
         if kind in (None, "array") and "prefixItems" in schema and schema.get("items", False):
             return self._add(rule_name, self._list(schema, name))
@@ -95,7 +91,7 @@ class SchemaRules(SchemaConverter):  # type: ignore[misc]  # llama_cpp's module 
     def _named_by_pattern(self, schema: dict[str, Any], name: str) -> str:
         prefix = f"{name}-" if name else ""
         entries = [
-            f"{self._visit_pattern(pattern, f'{prefix}name-{number}')} \":\" space "
+            f'{self._visit_pattern(pattern, f"{prefix}name-{number}")} ":" space '
             f"{self.visit(child, f'{prefix}value-{number}')}"
             for number, (pattern, child) in enumerate(schema["patternProperties"].items())
         ]
@@ -103,18 +99,16 @@ class SchemaRules(SchemaConverter):  # type: ignore[misc]  # llama_cpp's module 
         least, most = schema.get("minProperties", 0), schema.get("maxProperties")
         first = rules[:least] or rules[-1:]
         rest = None if most is None else most - len(first)
-        text = f'{_COMMA.join(first)} {_repeated(f"{_COMMA.strip()} {rules[-1]}", 0, rest)}'
+        text = f"{_COMMA.join(first)} {_repeated(f'{_COMMA.strip()} {rules[-1]}', 0, rest)}"
         return f'"{{" space {text if least else f"({text})?"} "}}" space'
 
 
-def _bounds(schema: dict[str, Any]) -> tuple[float, float] | tuple[()]:
-    """Return the bounds that the schema has, if it has any; far ones where one is missing."""
-    if "minimum" not in schema and "maximum" not in schema:
-        return ()
-    low, high = schema.get("minimum"), schema.get("maximum")
-    low = min(-_FAR, 2 * high) if low is None else low
-    return low, max(_FAR, 2 * low) if high is None else high
+def _bounds(schema: dict[str, Any]) -> tuple[float, float]:
+    """Return the bounds of a number; a far one where one of them is missing."""
+    low: float = schema["minimum"] if "minimum" in schema else min(-_FAR, 2 * schema["maximum"])
+    high: float = schema["maximum"] if "maximum" in schema else max(_FAR, 2 * low)
+    return low, high
 
 
 def _repeated(rule: str, least: int, most: int | None) -> str:
-    return str(_build_repetition(f"({rule})", least, most)) if most != 0 else ""
+    return str(_library._build_repetition(f"({rule})", least, most)) if most != 0 else ""

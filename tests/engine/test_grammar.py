@@ -6,10 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_localllm.engine.grammar import MAX_GRAMMAR_CHARS, grammar_of, schema_to_gbnf
 from jupyter_localllm.errors import InvalidGrammar
 from jupyter_localllm.protocol import CompletionRequest, ResponseFormat
+from tests.gbnf import Grammar
 
 from .conftest import Bench
 
@@ -26,7 +29,17 @@ PERSON = {
 }
 
 REFUSED: dict[str, Any] = {
-    "minimum": {"type": "integer", "minimum": 3},
+    "multipleOf": {"type": "integer", "multipleOf": 3},
+    "needs the type": {"minimum": 3},
+    "is above": {"type": "integer", "minimum": 3, "maximum": 2},
+    "uniqueItems": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+    "and other names": {"type": "object", "properties": {"a": {}}, "minProperties": 1},
+    "share no name": {
+        "type": "object",
+        "patternProperties": {"^a[b-d]$": {}, "^a[d-f]$": {}},
+        "additionalProperties": False,
+        "minProperties": 2,
+    },
     "patternProperties": {"type": "object", "patternProperties": {"a": {}}},
     "another document": {"$ref": "http://example.com/schema.json"},
     "format `email`": {"type": "string", "format": "email"},
@@ -43,6 +56,53 @@ def test_what_cannot_be_enforced_is_refused_by_name(said: str) -> None:
     with pytest.raises(InvalidGrammar, match=said) as caught:
         schema_to_gbnf(REFUSED[said])
     assert caught.value.hint and caught.value.param == "response_format"
+
+
+@settings(deadline=None)
+@given(low=st.integers(-(10**7), 10**7), width=st.integers(0, 10**6), seed=st.integers(0, 99))
+def test_bounds_of_whole_numbers_are_kept_exactly(low: int, width: int, seed: int) -> None:
+    schema = {"type": "integer", "minimum": low, "maximum": low + width}
+    grammar = Grammar(schema_to_gbnf(schema))
+    assert low <= int(grammar.sentence(seed)) <= low + width
+    for number in (low, low + 1, low + width // 2, low + width):
+        assert grammar.accepts(str(number)) == (number <= low + width)
+    for number in (low - 1, low + width + 1, low * 10 - 99, (low + width) * 10 + 99):
+        assert grammar.accepts(str(number)) == (low <= number <= low + width)
+
+
+@settings(deadline=None)
+@given(low=st.floats(-1e7, 1e7), width=st.floats(0, 1e6), seed=st.integers(0, 99))
+def test_bounds_of_numbers_are_kept(low: float, width: float, seed: int) -> None:
+    schema = {"type": "number", "minimum": low, "maximum": low + width}
+    number = float(Grammar(schema_to_gbnf(schema)).sentence(seed))
+    assert low <= number <= low + width
+
+
+@pytest.mark.parametrize(
+    "value", ['a "quote"', "back\\slash", "two\nlines", "grün 😀", "\ud800", {'k"': ["\\"]}]
+)
+def test_a_constant_is_written_as_it_is(value: Any) -> None:
+    for schema in ({"const": value}, {"enum": [value]}):
+        text = Grammar(schema_to_gbnf(schema)).sentence(0)
+        assert json.loads(text) == value
+
+
+def test_a_list_goes_on_behind_its_tuple() -> None:
+    schema = {"type": "array", "prefixItems": [{"type": "null"}], "items": {"type": "boolean"},
+              "minItems": 2, "maxItems": 3}  # fmt: skip
+    grammar = Grammar(schema_to_gbnf(schema))
+    assert grammar.accepts("[null, true]") and grammar.accepts("[null,true,false]")
+    assert not grammar.accepts("[null]") and not grammar.accepts("[null,true,true,true]")
+
+
+def test_names_by_pattern_are_as_many_as_asked_for() -> None:
+    child = {"type": "null"}
+    schema = {"type": "object", "patternProperties": {"^a[x]$": child, "^a[y-z]$": child},
+              "additionalProperties": False, "minProperties": 2, "maxProperties": 3}  # fmt: skip
+    grammar = Grammar(schema_to_gbnf(schema))
+    assert grammar.accepts('{"ax":null, "ay":null}')
+    assert grammar.accepts('{"ax":null,"ay":null,"az":null}')
+    assert not grammar.accepts('{"ax":null}') and not grammar.accepts('{"ay":null,"az":null}')
 
 
 def test_a_schema_nested_too_deeply_is_refused() -> None:

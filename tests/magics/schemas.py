@@ -1,4 +1,4 @@
-"""Ten schemas of the kinds that lessons use: nested, enums, arrays, formats, unions, recursion."""
+"""Schemas as lessons use them: nested, enums, arrays, formats, unions, recursion, sets."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ class Book(pydantic.BaseModel):
     rating: float = pydantic.Field(ge=0, le=5)
     genre: Literal["novel", "poetry", "history"]
     subtitle: str | None = None
+
+
+class Tags(pydantic.BaseModel):
+    """Sets, of few choices and of any number."""
+
+    tags: set[Literal["a", "b", "c"]]
+    codes: set[int]
 
 
 class Word(TypedDict):
@@ -118,6 +125,7 @@ PLATE = {
 SCHEMAS: dict[str, tuple[object, str]] = {
     "dataclass": (City, "Describe the city of Paris."),
     "nested model": (Book, "Describe a famous book."),
+    "sets": (Tags, "Give tags."),
     "typed dict": (Word, "Translate the word water into French."),
     "list of numbers": (list[int], "The first prime numbers."),
     "dict of lists": (dict[str, list[str]], "Name fruit and animals."),

@@ -1,0 +1,6 @@
+"""JSON schemas made to fit what grammars can say.
+
+``tight.py`` goes through a schema and calls those that know one kind of value; ``checks.py`` tells
+whether a value fits. ``structured.py``, a folder above, is what others call for an answer's shape.
+Importing this package imports nothing heavy.
+"""
