@@ -11,10 +11,8 @@ import contextlib
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-
-import msgspec
 
 from ..chat_protocol import (
     Chat,
@@ -30,7 +28,7 @@ from . import history_search
 from . import history_tables as tables
 from .chat_tree import in_order
 from .history_file import HistoryFile
-from .history_rows import message_of, message_values, summary_of, title_of
+from .history_rows import message_of, message_values, renamed, summary_of, title_of
 from .history_writers import Writer
 
 #: How long a deleted chat can be brought back.
@@ -122,6 +120,12 @@ class ChatHistory:
             found: int = connection.execute("PRAGMA data_version").fetchone()[0]
         return found
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all calls in the block one: nobody else writes in between; all are done or none."""
+        with self._file.writing():
+            yield
+
     # --- chats ------------------------------------------------------------------------------
 
     def list_chats(self, owner: str, query: str = "", limit: int = 500) -> list[ChatSummary]:
@@ -132,6 +136,8 @@ class ChatHistory:
         query : str
             Where given, only chats in which every word of it occurs, in the title or a message,
             without regard to case.
+        limit : int
+            How many at most; all where it is negative.
         """
         words = history_search.words_of(query)
         is_indexed = bool(words) and self._has_fresh_index()
@@ -186,8 +192,8 @@ class ChatHistory:
         )
         return connection.execute(query, [owner, *parameters, limit]).fetchall()
 
-    def get_chat(self, owner: str, chat_id: str) -> Chat:
-        """Return a whole chat.
+    def get_chat(self, owner: str, chat_id: str, *, with_deleted: bool = False) -> Chat:
+        """Return a whole chat; with ``with_deleted``, also one that can still be restored.
 
         Raises
         ------
@@ -195,7 +201,7 @@ class ChatHistory:
             ``chat_not_found``: unknown, deleted, or somebody else's.
         """
         with self._file.reading() as connection:
-            chat = tables.chat_row(connection, owner, chat_id)
+            chat = tables.chat_row(connection, owner, chat_id, with_deleted=with_deleted)
             rows = connection.execute(
                 "SELECT * FROM messages WHERE chat_row = ? ORDER BY row", (chat["row"],)
             ).fetchall()
@@ -275,11 +281,19 @@ class ChatHistory:
 
     # --- messages ---------------------------------------------------------------------------
 
-    def add_messages(self, owner: str, chat_id: str, messages: Sequence[MessageRecord]) -> None:
+    def add_messages(
+        self,
+        owner: str,
+        chat_id: str,
+        messages: Sequence[MessageRecord],
+        *,
+        with_deleted: bool = False,
+    ) -> None:
         """Add messages below those that are there, all or none; show the branch of the last.
 
         A message that is there already is left as it is. An answer in state ``writing`` is this
-        process's to finish. The first question gives a chat without one its title.
+        process's to finish. The first question gives a chat without one its title. With
+        ``with_deleted``, a chat that can still be restored gets them too.
 
         Raises
         ------
@@ -291,7 +305,7 @@ class ChatHistory:
         if not messages:
             return
         with self._file.writing() as connection:
-            chat = tables.chat_row(connection, owner, chat_id)
+            chat = tables.chat_row(connection, owner, chat_id, with_deleted=with_deleted)
             n_before = connection.total_changes
             for message in messages:
                 tables.add_message(connection, chat["row"], message, self._sign())
@@ -376,20 +390,8 @@ class ChatHistory:
             tables.insert_chat(connection, owner, new, self._now_ms())
             row = tables.chat_row(connection, owner, new.chat_id)["row"]
             for message in messages:
-                tables.insert_message(connection, row, _renamed(message, new_ids), self._sign())
+                tables.insert_message(connection, row, renamed(message, new_ids), self._sign())
             last = messages[-1].message_id if messages else None
             current_id = new_ids.get(chat.current_id) or new_ids.get(last)
             connection.execute("UPDATE chats SET current_id = ? WHERE row = ?", (current_id, row))
             return summary_of(tables.chat_row(connection, owner, new.chat_id))
-
-
-def _renamed(message: MessageRecord, new_ids: dict[str | None, str]) -> MessageRecord:
-    """Return a copy with the new ids; nobody writes it any more."""
-    is_writing = message.state is MessageState.WRITING
-    return msgspec.structs.replace(
-        message,
-        message_id=new_ids[message.message_id],
-        parent_id=new_ids.get(message.parent_id),
-        first_sent_id=new_ids.get(message.first_sent_id),
-        state=MessageState.INTERRUPTED if is_writing else message.state,
-    )

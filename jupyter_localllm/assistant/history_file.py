@@ -243,6 +243,8 @@ class HistoryFile:
     def writing(self, *, is_draft: bool = False) -> Iterator[sqlite3.Connection]:
         """Write in one transaction, which is on disk when the block is left.
 
+        Within another such block it is a part of that one, and on disk with it.
+
         Parameters
         ----------
         is_draft : bool
@@ -254,12 +256,15 @@ class HistoryFile:
         """
         with self._transaction("BEGIN IMMEDIATE", is_draft=is_draft) as connection:
             yield connection
-        if not self._is_in_place():
+        if not connection.in_transaction and not self._is_in_place():
             self.close()
             raise _not_saved("The file was moved or deleted in the meantime.")
 
     @contextlib.contextmanager
     def _transaction(self, begin: str, *, is_draft: bool = False) -> Iterator[sqlite3.Connection]:
+        if self._connection is not None and self._connection.in_transaction:
+            yield self._connection
+            return
         if self._connection is not None and not self._is_in_place():
             _log.warning("The chat history is no longer at %s; opening it again", self.path)
             self.close()

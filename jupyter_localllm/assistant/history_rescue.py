@@ -46,7 +46,10 @@ def set_aside(path: Path) -> Path:
 def damaged_notice(aside: Path, n_kept: int, n_found: int) -> NoticeFrame:
     """Say what happened, where the old file is and what could be read of it."""
     if n_kept:
-        kept = f"{n_kept} of the {n_found} chats found in it could be read and are here again."
+        kept = (
+            f"{n_kept} of the {n_found} chats found in it are here again, with those of their "
+            "messages that could be read."
+        )
     else:
         kept = "No chat could be read from it."
     return NoticeFrame(
@@ -99,9 +102,13 @@ def copy_readable(path: Path, into: sqlite3.Connection) -> tuple[int, int]:
 def _copy(source: sqlite3.Connection, into: sqlite3.Connection) -> tuple[int, int]:
     chats = {row["row"]: row for row in _rows(source, "chats", CHAT_COLUMNS) if _is_chat(row)}
     messages: dict[int, list[sqlite3.Row]] = {row: [] for row in chats}
-    for message in _rows(source, "messages", MESSAGE_COLUMNS):
-        if _is_message(message) and message["chat_row"] in messages:
+    lost: set[int] = set()
+    for message in filter(_is_message, _rows(source, "messages", MESSAGE_COLUMNS)):
+        if message["chat_row"] in messages:
             messages[message["chat_row"]].append(message)
+        else:
+            # Of its chat nothing else is left, not even the owner.
+            lost.add(message["chat_row"])
     n_kept = 0
     for row, chat in chats.items():
         into.execute("BEGIN IMMEDIATE")
@@ -118,7 +125,7 @@ def _copy(source: sqlite3.Connection, into: sqlite3.Connection) -> tuple[int, in
             if into.in_transaction:
                 into.execute("ROLLBACK")
             raise
-    return n_kept, len(chats)
+    return n_kept, len(chats) + len(lost)
 
 
 def _with_parents(rows: list[sqlite3.Row]) -> Iterator[dict[str, Any]]:

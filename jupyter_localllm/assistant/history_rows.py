@@ -71,6 +71,18 @@ def message_of(row: sqlite3.Row, is_gone: Callable[[str | None, int], bool]) -> 
         )
 
 
+def renamed(message: MessageRecord, new_ids: dict[str | None, str]) -> MessageRecord:
+    """Return a copy with the new ids; nobody writes it any more."""
+    is_writing = message.state is MessageState.WRITING
+    return msgspec.structs.replace(
+        message,
+        message_id=new_ids[message.message_id],
+        parent_id=new_ids.get(message.parent_id),
+        first_sent_id=new_ids.get(message.first_sent_id),
+        state=MessageState.INTERRUPTED if is_writing else message.state,
+    )
+
+
 def summary_of(row: Mapping[str, Any] | sqlite3.Row, snippet: str = "") -> ChatSummary:
     """Return a chat as lists show it; the row has ``n_messages`` too."""
     return ChatSummary(

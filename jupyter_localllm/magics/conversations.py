@@ -21,9 +21,19 @@ import msgspec
 from ..assistant.chat_tree import branch
 from ..assistant.history import ChatHistory
 from ..assistant.history_disk import HISTORY_FILE_ENV
-from ..chat_protocol import Chat, ContextItem, MessageRecord, MessageState, NewChat
+from ..chat_protocol import (
+    Chat,
+    ChatSummary,
+    ContextItem,
+    MessageRecord,
+    MessageState,
+    NewChat,
+)
 from ..errors import HistoryError, InvalidParameter, LocalLLMError, NotFound
 from ..protocol import FinishReason
+from . import shared_chats
+from .display import terminal_text
+from .plain_output import print_line
 
 if TYPE_CHECKING:
     from .last_answer import LastAnswer
@@ -32,6 +42,8 @@ Result = TypeVar("Result")
 
 #: Turns of the session that are kept to be shown and saved; ``max_history`` says how many are sent.
 KEPT_TURNS = 200
+#: No limit, for SQLite: a chat that is too old for the sidebar's list still has its title.
+_ALL = -1
 
 _STATES = {"cancelled": MessageState.STOPPED, "error": MessageState.FAILED}
 
@@ -101,6 +113,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._turns: list[_Turn] = []
+        self._n_dropped = 0
 
     def before(self, question: MessageRecord, cell_id: str, max_turns: int) -> list[MessageRecord]:
         """Return the newest messages that come before a question, oldest first."""
@@ -115,7 +128,9 @@ class Memory:
         place = self._place(question, cell_id)
         if place is None:
             self._turns.append(turn)
-            del self._turns[:-KEPT_TURNS]
+            n_over = max(0, len(self._turns) - KEPT_TURNS)
+            del self._turns[:n_over]
+            self._n_dropped += n_over
         else:
             self._turns[place] = turn
 
@@ -123,10 +138,14 @@ class Memory:
         """Forget everything; return how many turns there were."""
         n_turns = len(self._turns)
         self._turns.clear()
+        self._n_dropped = 0
         return n_turns
 
     def as_chat(self) -> Chat:
-        """Return the session as a chat, to be shown or saved."""
+        """Return the session as a chat, to be shown or saved; say what is no longer in it."""
+        if self._n_dropped:
+            turns = "turn is" if self._n_dropped == 1 else f"{self._n_dropped} turns are"
+            _tell(f"The first {turns} no longer here: a session keeps its last {KEPT_TURNS}.")
         messages: list[MessageRecord] = []
         for turn in self._turns:
             parent_id = messages[-1].message_id if messages else None
@@ -186,11 +205,7 @@ class NamedChat:
     @property
     def path(self) -> list[MessageRecord]:
         """The branch that is shown, up to its last answer."""
-        messages = [] if self.chat is None else branch(self.chat)
-        while messages and messages[-1].role == "user":
-            # A question that was never answered is asked again, or not at all.
-            messages.pop()
-        return messages
+        return [] if self.chat is None else shared_chats.path_of(self.chat)
 
     @property
     def parent_id(self) -> str | None:
@@ -231,13 +246,14 @@ class NamedChats:
             ``chat_busy``: an answer is being written in it.
         """
 
-        def find(history: ChatHistory) -> Chat | None:
-            folded = title.casefold()
-            found = [c for c in history.list_chats(self._owner) if c.title.casefold() == folded]
-            return history.get_chat(self._owner, found[0].chat_id) if found else None
+        def find(history: ChatHistory) -> tuple[Chat | None, int]:
+            found = self._titled(history, title)
+            chat = history.get_chat(self._owner, found[0].chat_id) if found else None
+            return chat, len(found)
 
         is_new = self._path is not None and not self._path.exists()
-        chat = None if is_new else self._with(find)
+        chat, n_chats = (None, 0) if is_new else self._with(find)
+        _tell(shared_chats.of_one_title(title if chat is None else chat.title, n_chats))
         if chat is not None and any(m.state is MessageState.WRITING for m in branch(chat)):
             raise InvalidParameter(
                 f"An answer is being written in the chat “{chat.title}”.",
@@ -247,7 +263,7 @@ class NamedChats:
         return NamedChat(title if chat is None else chat.title, chat)
 
     def existing(self, title: str) -> Chat:
-        """Return a chat that must be there.
+        """Return a chat that must be there; say what of it its branch does not show.
 
         Raises
         ------
@@ -263,6 +279,7 @@ class NamedChats:
                 f"There are {known}." if known else f"Begin one with %%llm --chat '{title}'.",
                 code="chat_not_found",
             )
+        _tell(shared_chats.beside(chat))
         return chat
 
     def keep(
@@ -270,20 +287,53 @@ class NamedChats:
     ) -> None:
         """Add a turn to a chat, which is made if it is a new one.
 
+        The sidebar or another notebook may have made, continued, renamed or deleted it since it
+        was opened: then the turn goes where none gets out of sight, and that is said.
+
         Raises
         ------
         LocalLLMError
             It could not be kept.
         """
-        chat_id = uuid.uuid4().hex if named.chat is None else named.chat.chat_id
 
-        def add(history: ChatHistory) -> None:
-            if named.chat is None:
+        def add(history: ChatHistory) -> tuple[str, str]:
+            # What is looked at here cannot change before the turn is in its place.
+            with history.together():
+                now, what_happened = self._now(history, named, system)
+                parent_id, where = shared_chats.place(now, named.parent_id)
+                asked = msgspec.structs.replace(question, parent_id=parent_id)
+                messages = [asked, answer]
+                history.add_messages(self._owner, now.chat_id, messages, with_deleted=True)
+            return where, what_happened
+
+        try:
+            notes = self._with(add)
+        except KeyboardInterrupt:
+            _tell(f"Saving was interrupted: this turn may be missing in the chat “{named.title}”.")
+            raise
+        for note in notes:
+            _tell(note)
+
+    def _now(self, history: ChatHistory, named: NamedChat, system: str) -> tuple[Chat, str]:
+        """Return the chat as it is now, made if it is a new one, and what happened to it."""
+        if named.chat is None:
+            # Another notebook may have made it meanwhile.
+            found = self._titled(history, named.title)
+            chat_id = found[0].chat_id if found else uuid.uuid4().hex
+            if not found:
                 new = NewChat(chat_id=chat_id, title=named.title, system_prompt=system)
                 history.create_chat(self._owner, new)
-            history.add_messages(self._owner, chat_id, [question, answer])
+            return history.get_chat(self._owner, chat_id), ""
+        chat_id = named.chat.chat_id
+        try:
+            chat = history.get_chat(self._owner, chat_id)
+        except NotFound:
+            chat = history.get_chat(self._owner, chat_id, with_deleted=True)
+            return chat, shared_chats.deleted(chat)
+        return chat, shared_chats.renamed(named.title, chat)
 
-        self._with(add)
+    def _titled(self, history: ChatHistory, title: str) -> list[ChatSummary]:
+        return shared_chats.titled(history.list_chats(self._owner, limit=_ALL), title)
 
     def _with(self, use: Callable[[ChatHistory], Result]) -> Result:
         if self._path is None:
@@ -296,8 +346,15 @@ class NamedChats:
             return use(history)
         finally:
             history.close()
+            for notice in history.notices:
+                print(f"{notice.message} {notice.hint}", file=sys.stderr)
 
 
 def warn_not_kept(title: str, error: LocalLLMError) -> None:
     """Say that an answer is on the page and not in its chat."""
     print(f"This turn is not kept in the chat “{title}”: {error}", file=sys.stderr)
+
+
+def _tell(note: str) -> None:
+    if note:
+        print_line(terminal_text(note))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
@@ -17,6 +19,7 @@ from jupyter_localllm.chat_protocol import ChatChange, MessageRecord, MessageSta
 from jupyter_localllm.errors import HistoryError, InvalidParameter, NotFound
 from jupyter_localllm.magics.commands import Ask
 from jupyter_localllm.magics.conversations import (
+    KEPT_TURNS,
     Memory,
     NamedChats,
     answer_record,
@@ -25,13 +28,8 @@ from jupyter_localllm.magics.conversations import (
 )
 from jupyter_localllm.magics.last_answer import LastAnswer
 from tests.gguf_builders.scripted import SCRIPTS
+from tests.magics.chat_samples import questions, turn
 from tests.magics.conftest import owner_of
-
-
-def turn(text: str, parent_id: str | None = None) -> tuple[MessageRecord, MessageRecord]:
-    question = new_question(text, "", (), parent_id)
-    answer = LastAnswer(question=text, text=f"Re: {text}", finish_reason="stop")
-    return question, answer_record(answer, question)
 
 
 def texts(messages: list[MessageRecord]) -> list[str]:
@@ -62,6 +60,18 @@ def test_a_cell_run_again_sees_what_was_before_it_and_replaces_its_turn() -> Non
     assert texts(branch(memory.as_chat())) == ["a", "Re: a", "b", "Re: b", "c", "Re: c"]
     # A new question in the same cell goes on with the conversation.
     assert len(memory.before(turn("other")[0], "two", 9)) == 6
+
+
+def test_turns_that_a_session_no_longer_keeps_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    memory = Memory()
+    for number in range(KEPT_TURNS + 3):
+        assert capsys.readouterr().out == ""
+        memory.keep(*turn(f"t{number}"), "")
+    assert questions(memory.as_chat())[0] == "t3"
+    assert "The first 3 turns are no longer here" in capsys.readouterr().out
+    memory.clear()
+    memory.as_chat()
+    assert capsys.readouterr().out == ""
 
 
 def test_thoughts_are_kept_with_an_answer_and_a_broken_one_says_so() -> None:
@@ -210,12 +220,14 @@ def test_an_answer_that_cannot_be_kept_is_shown_and_it_is_said(
     owner = owner_of(asking)
     named = owner.chats().open("c")
     assert named.chat is not None
-    history.delete_chat("local", named.chat.chat_id)
+    with closing(sqlite3.connect(history.path)) as file:
+        file.execute("PRAGMA user_version = 99")
     composed = owner._composer()
     keeper = composed._keeper(Ask(chat="c"), turn("b")[0], named, "")
     assert keeper is not None
     keeper(LastAnswer(question="b", text="text", finish_reason="stop"))
-    assert "This turn is not kept in the chat “c”" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("This turn is not kept in the chat “c”: The chats were saved by a newer")
 
 
 # --- history, reset, save -------------------------------------------------------------------

@@ -77,6 +77,29 @@ def test_the_chat_with_the_newest_message_is_first_though_the_clock_was_set_back
     assert [chat.chat_id for chat in history.list_chats(OWNER, limit=1)] == ["c1"]
 
 
+def test_the_list_of_all_chats_has_no_end(history: ChatHistory) -> None:
+    with history.together():
+        for number in range(501):
+            history.create_chat(OWNER, NewChat(f"c{number}"))
+    assert [len(history.list_chats(OWNER)), len(history.list_chats(OWNER, limit=-1))] == [500, 501]
+
+
+def test_calls_together_are_done_or_none_is(history: ChatHistory, path: Path) -> None:
+    begin_chat(history)
+    other = ChatHistory(path)
+    other.open()
+    with pytest.raises(NotFound), history.together():
+        history.create_chat(OWNER, NewChat("c2"))
+        history.add_messages(OWNER, "c1", [question("q2", parent_id="a1")])
+        # This one sees them, and nobody else does yet.
+        assert ids(history) == ["q1", "a1", "q2"]
+        assert ids(other) == ["q1", "a1"]
+        history.get_chat(OWNER, "unknown")
+    assert [ids(each) for each in (history, other)] == [["q1", "a1"]] * 2
+    assert len(other.list_chats(OWNER)) == 1
+    other.close()
+
+
 def test_what_is_given_is_changed_and_nothing_else(history: ChatHistory) -> None:
     begin_chat(history)
     before = history.get_chat(OWNER, "c1")

@@ -163,6 +163,16 @@ def test_a_lost_page_costs_its_own_messages_only(broken: Path) -> None:
     history.close()
 
 
+def test_a_chat_of_which_only_messages_are_left_is_counted(broken: Path) -> None:
+    with closing(sqlite3.connect(broken)) as connection:
+        connection.execute("DELETE FROM chats WHERE row = 1")
+        connection.execute("PRAGMA application_id = 0")
+        connection.commit()
+    with closing(ChatHistory(broken)) as history:
+        history.open()
+        assert f"{N_CHATS - 1} of the {N_CHATS} chats" in history.notices[0].message
+
+
 @pytest.mark.parametrize("table", ["chats", "messages"])
 def test_a_missing_table_is_damage(broken: Path, table: str) -> None:
     with closing(sqlite3.connect(broken)) as connection:
