@@ -8,7 +8,10 @@ through ``client`` and starts one through ``host.launch``; it never runs a model
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from .magics import LocalLLM
 
 _KINDS = ("line", "cell")
+#: What the magics had when they left a shell: ``%reload_ext`` takes them out before it loads them.
+_left: WeakKeyDictionary[InteractiveShell, SimpleNamespace] = WeakKeyDictionary()
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -39,7 +44,7 @@ def register(shell: InteractiveShell) -> None:
     from .empty_bodies import allow_empty_bodies
     from .magics import LocalLLM
 
-    earlier = _remove_own(shell)
+    earlier = _remove_own(shell) or _returned(shell)
     magics = LocalLLM(shell=shell)
     if earlier is not None:
         magics.take_over(earlier)
@@ -56,7 +61,20 @@ def unregister(shell: InteractiveShell) -> None:
 
     stop_completing(shell)
     refuse_empty_bodies(shell)
-    _remove_own(shell)
+    magics = _remove_own(shell)
+    if magics is not None:
+        _left[shell] = SimpleNamespace(**magics.kept(), names=magics.take_away_names())
+
+
+def _returned(shell: InteractiveShell) -> SimpleNamespace | None:
+    """Return what was left in a shell, with its names back in the namespace where they are free."""
+    left = _left.pop(shell, None)
+    if left is not None:
+        free = {name: held for name, held in left.names.items() if name not in shell.user_ns}
+        # IPython leaves it untyped.
+        push: Callable[..., object] = shell.push
+        push(free, interactive=False)
+    return left
 
 
 def _foreign_owner(shell: InteractiveShell) -> str | None:

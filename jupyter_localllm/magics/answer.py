@@ -239,4 +239,5 @@ class Asking:
             shape=shape,
             is_concluded_by_caller=is_concluded,
             can_erase=can_erase(self.shell),
+            by_line=question.format == "table",
         )

@@ -16,7 +16,8 @@ from .commands import (
     UnloadModel,
     UseModel,
 )
-from .line_arguments import cell_help, line_help, parse_line
+from .help_texts import action_help, cell_help
+from .line_arguments import line_help, parse_line
 
 __all__ = [
     "Ask",
@@ -27,6 +28,7 @@ __all__ = [
     "ShowVersion",
     "UnloadModel",
     "UseModel",
+    "action_help",
     "alias_words",
     "cell_help",
     "line_help",

@@ -25,6 +25,7 @@ from .diagrams.value import Diagram
 from .execute import CodeFailed, CodeRun, CodeStopped, run_code
 from .fences import fenced, folded, safe_and_closed, shortened
 from .formats import Shown, request_for
+from .time_limit import TimeLimitReached
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -199,15 +200,18 @@ class Attempts:
 
 def _failed_run(code: str, run: CodeRun, number: int) -> _Failure:
     traceback = run.plain_traceback or run.summary
-    summary = shortened(run.summary, 160)
-    lines = run.traceback or [run.summary]
-    tries = "1 attempt" if number == 1 else f"{number} attempts"
-    hint = f"The generated code failed in {tries}. It is shown above; %%llm fix explains an error."
+    # What ran so long has cost its time and done its half: it is not run once more unasked.
+    is_too_slow = isinstance(run.error, TimeLimitReached)
+    ended = "failed in 1 attempt" if number == 1 else f"failed in {number} attempts"
+    if is_too_slow:
+        ended = "reached its time limit, so it is not tried again"
+    hint = f"The generated code {ended}. %llm fix corrects it, %llm error explains the error."
     return _Failure(
-        summary,
+        shortened(run.summary, 160),
         f"{fenced(code, 'python')}\n\n{fenced(traceback, 'text')}",
         _REPAIR_RUN.replace("{fence}", fenced(traceback[-_TRACEBACK_CHARS:], "text")),
-        CodeFailed(summary, lines, hint),
+        CodeFailed(code, run, hint),
+        is_repairable=not is_too_slow,
     )
 
 

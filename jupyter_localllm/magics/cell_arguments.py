@@ -20,6 +20,9 @@ from .options import cell_parser, join_cells
 from .parsers import HelpRequested, Parser, shortened
 from .words import model_reference, split_words
 
+#: Formats of which an answer that cannot be used is asked for again.
+_REPAIRED = ("markdown", "json", "table", *DRAWN)
+
 
 def parse_cell(
     line: str,
@@ -65,6 +68,7 @@ def parse_words(words: Sequence[str]) -> Ask:
     """
     parser = cell_parser()
     values, others = parser.parse(join_cells(list(words)))
+    parser.refuse_comment(others)
     action = ACTION_NAMES.get(others[0], "") if others else ""
     if action:
         others = others[1:]
@@ -122,9 +126,10 @@ def _model_and_objects(
 ) -> tuple[str | None, list[str]]:
     """Return the one model that is named, and the texts of parameters."""
     if len(others) > 1:
+        meant = line_command_meant(others)
         parser.error(
-            f"`{shortened(' '.join(others))}` is more than one model name; "
-            "the question goes into the lines below %%llm"
+            f"`{shortened(' '.join(others))}` is more than one model name"
+            + (f". {meant}" if meant else "; the question goes into the lines below %%llm")
         )
     given = [*(values.model or ()), *others[::-1]]
     models = [word for word in given if not word.lstrip().startswith("{")]
@@ -161,16 +166,38 @@ def _action_and_format(parser: Parser, action: str, values: Namespace) -> tuple[
         parser.error(
             f"{option} is about code, and {action} with the format {format_name} gives none"
         )
-    for name, is_given in (("--confirm", values.confirm), ("--time-limit", values.time_limit)):
-        if is_given and not is_running:
-            parser.error(f"{name} belongs to -x, which runs the answer's code")
+    _check_running(parser, values, format_name)
     if values.schema is not None and format_name not in ("json", "table"):
         parser.error(f"--schema belongs to -f json or -f table, not to -f {format_name}")
     if values.render and format_name != "html":
         parser.error(f"--render belongs to -f html, not to -f {format_name}")
     if values.chat is not None and values.no_history:
         parser.error("--chat remembers the question and --no-history does not; use one of them")
+    if values.system is not None and values.persona is not None:
+        parser.error("--system and -p both set the system prompt; use one of them")
     return action, format_name
+
+
+def _check_running(parser: Parser, values: Namespace, format_name: str) -> None:
+    """Refuse the options of running code where none of it runs; ``--dry-run`` tries them out."""
+    for name, is_given in (("--confirm", values.confirm), ("--time-limit", values.time_limit)):
+        if is_given and not values.execute:
+            parser.error(f"{name} belongs to -x, which runs the answer's code")
+    # A diagram in a Markdown answer is repaired, too.
+    if values.retry is not None and not (values.execute or format_name in _REPAIRED):
+        parser.error(
+            f"--retry counts with -x and with {', '.join(_REPAIRED)}, and not with -f {format_name}"
+        )
+
+
+def line_command_meant(words: Sequence[str]) -> str:
+    """Return a hint where the words of a cell are a line command; "" where they are none."""
+    # It imports this module in turn; only a mistake leads here.
+    from .line_arguments import LINE_COMMANDS
+
+    if words and words[0] in {*LINE_COMMANDS, "help"}:
+        return f"Did you mean %llm {shortened(' '.join(words))}?"
+    return ""
 
 
 def alias_words(name: str, text: str) -> list[str]:

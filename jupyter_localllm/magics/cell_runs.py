@@ -1,8 +1,9 @@
 """Which cells ran in this session, which of them failed, and what the person really typed.
 
-Listens to the shell's events. By it, ``Err`` is filled, an error is known to be cured by a later
-good run of the same cell, and ``-x`` is told from one that nobody typed. Cells are the same by the
-id that the front end gives, and where it gives none (terminals) by their text.
+Listens to the shell's events and to the errors that it shows. By it, ``Err`` is filled, an error
+is known to be cured by a later good run of the same cell, and ``-x`` is told from one that nobody
+typed. Cells are the same by the id that the front end gives, and where it gives none (terminals,
+nbclient, papermill) by their text.
 
 Imported by ``%load_ext``; ``composer.py`` and ``magics.py`` ask it.
 """
@@ -10,10 +11,15 @@ Imported by ``%load_ext``; ``composer.py`` and ``magics.py`` ask it.
 from __future__ import annotations
 
 import re
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from .cell_edits import is_edit
+from .shown_errors import ShownErrors
+from .typed_cells import TypedCells
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -22,9 +28,8 @@ if TYPE_CHECKING:
 
 _MAX_RUNS = 500
 _MAX_ERRORS = 100
-#: How alike two texts are that count as one cell where there are no ids.
-_SAME_TEXT = 0.6
-_MAX_COMPARED = 5_000
+#: The most of what a person put into ``Err``.
+_ERROR_TOKENS = 1_500
 
 
 @dataclass
@@ -41,6 +46,12 @@ class CellRun:
         Plain text; empty where the run was good.
     is_question : bool
         The cell asked a model, so that it is never what a question is about.
+    generated : str
+        Code that ``-x`` ran in it and that failed; ``error`` is of this code then.
+    may_execute : bool
+        A person ran it, and its ``-x`` has not been taken.
+    shown : BaseException or None
+        The last error that was shown while it runs.
     broken_diagram : BrokenDiagram or None
         The last diagram of its output that could not be drawn.
     """
@@ -51,20 +62,29 @@ class CellRun:
     error: str = ""
     is_interrupted: bool = False
     is_question: bool = False
+    generated: str = ""
+    may_execute: bool = False
+    shown: BaseException | None = None
     broken_diagram: BrokenDiagram | None = None
+
+    @property
+    def code(self) -> str:
+        """What its error is about."""
+        return self.generated or self.source
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether code failed in it, of a person or of a model; a failed question is none."""
+        return bool(self.error) and (not self.is_question or bool(self.generated))
 
     def is_same_cell(self, other: CellRun) -> bool:
         """Whether both are runs of one cell, as far as that can be known."""
+        if self.generated and is_edit(self.generated, other.source):
+            # It stood in no cell before.
+            return True
         if self.cell_id or other.cell_id:
             return self.cell_id == other.cell_id
-        mine, theirs = self.source.strip(), other.source.strip()
-        if mine == theirs:
-            return True
-        if max(len(mine), len(theirs)) > _MAX_COMPARED:
-            return False
-        import difflib
-
-        return difflib.SequenceMatcher(None, mine, theirs).ratio() >= _SAME_TEXT
+        return is_edit(self.source, other.source)
 
 
 class CellRuns:
@@ -78,10 +98,12 @@ class CellRuns:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self._open: list[tuple[Any, CellRun]] = []
+        #: Of each thread: the cells that run in it now, from the outermost.
+        self._threads = threading.local()
+        self._typed = TypedCells(shell)
+        self._shown_errors = ShownErrors(shell, self._hear)
         self._runs: deque[CellRun] = deque(maxlen=_MAX_RUNS)
         self._deleted: set[str] = set()
-        self._is_execution_spent = False
         existing = shell.user_ns.get("Err")
         # Loaded again in one session: the errors so far are still the person's.
         is_ours = isinstance(existing, dict) and all(
@@ -93,10 +115,12 @@ class CellRuns:
         """Begin to note runs; a cell that runs already is not among them."""
         self._shell.events.register("pre_run_cell", self._begin)
         self._shell.events.register("post_run_cell", self._end)
+        self._shown_errors.listen()
         self._publish()
 
     def close(self) -> None:
         """Stop noting runs."""
+        self._shown_errors.close()
         for event, callback in (("pre_run_cell", self._begin), ("post_run_cell", self._end)):
             if callback in self._shell.events.callbacks.get(event, []):
                 self._shell.events.unregister(event, callback)
@@ -105,8 +129,15 @@ class CellRuns:
 
     @property
     def now(self) -> CellRun | None:
-        """The cell that the person runs now, whatever it runs in turn."""
+        """The cell that the person runs now, whatever it runs in turn in the same thread."""
         return self._open[0][1] if self._open else None
+
+    @property
+    def _open(self) -> list[tuple[Any, CellRun]]:
+        if not hasattr(self._threads, "open"):
+            self._threads.open = []
+        found: list[tuple[Any, CellRun]] = self._threads.open
+        return found
 
     def mark_question(self) -> None:
         """Note that the cell that runs now asks a model."""
@@ -134,19 +165,26 @@ class CellRuns:
         """Return the run with this number."""
         return next((run for run in reversed(self._runs) if run.number == number), None)
 
+    def error_of(self, number: int) -> str:
+        """Return the text of ``Err[number]``, whatever the person put there."""
+        error: object = self.errors.get(number, "")
+        if isinstance(error, str):
+            return error
+        from .value_text import text_of
+
+        return text_of(error, _ERROR_TOKENS).text
+
     def current_error(self) -> CellRun | None:
         """Return the newest run whose error is still there.
 
         One that a later good run of the same cell has cured is not; neither is that of a cell
         that was deleted, of a question to a model, or an interrupt.
         """
-        return self._newest_fault(lambda run: bool(run.error) and not run.is_question)
+        return self._newest_fault(lambda run: run.has_fault)
 
     def current_fault(self) -> CellRun | None:
         """Return the same, or a newer run with a diagram that could not be drawn."""
-        return self._newest_fault(
-            lambda run: bool(run.broken_diagram or (run.error and not run.is_question))
-        )
+        return self._newest_fault(lambda run: bool(run.broken_diagram) or run.has_fault)
 
     def _newest_fault(self, is_faulty: Callable[[CellRun], bool]) -> CellRun | None:
         runs = list(self._runs)
@@ -160,8 +198,8 @@ class CellRuns:
         return None
 
     def has_failed(self) -> bool:
-        """Whether any cell has failed that asked no model."""
-        return any(run.error and not run.is_question for run in self._runs)
+        """Whether any code has failed."""
+        return any(run.has_fault for run in self._runs)
 
     # --- consent ----------------------------------------------------------------------------
 
@@ -171,50 +209,87 @@ class CellRuns:
         True once for each run of a cell: code that the model wrote cannot ask for more. Words
         that a magic's alias, a program or a setting adds are not in the cell's text.
         """
-        if self.now is None or self._is_execution_spent:
+        if self.now is None or not self.now.may_execute:
             return False
         for typed in self.now.source.lstrip().splitlines():
             match = re.match(r"%%(?P<name>\w+)(?P<rest>.*)", typed)
             if match is None:
                 return False
             if match["name"] == magic and match["rest"].split() == line.split():
-                self._is_execution_spent = True
+                self.now.may_execute = False
                 return True
         return False
 
     # --- events -----------------------------------------------------------------------------
 
     def _begin(self, info: Any) -> None:
-        if info.store_history:
-            # Only a person's cells have a place in the history: what was left open has ended.
+        is_persons = self._typed.begins(info)
+        if is_persons:
+            # Whatever was left open, by an interrupt or an error of the shell, has ended.
             self._open.clear()
         if not self._open:
-            self._is_execution_spent = False
             self._note_deleted()
-        self._open.append((info, self._run_of(info)))
+        run = self._run_of(info)
+        run.may_execute = is_persons
+        self._open.append((info, run))
+
+    def _hear(self, error: BaseException) -> None:
+        if self.now is not None:
+            self.now.shown = error
 
     def _end(self, result: Any) -> None:
-        # An interrupted kernel may have no result to tell of.
-        info: Any = getattr(result, "info", None)
-        places = [place for place, (each, _) in enumerate(self._open) if each is info]
-        if not places:
+        place = self._place_of(getattr(result, "info", None))
+        if place is None:
             return
-        run = self._open[places[-1]][1]
-        del self._open[places[-1] :]
-        if self._open:
-            # It was run by another cell, and is no cell of its own.
+        info, run = self._open[place]
+        del self._open[place:]
+        if self._open or result is None:
+            # Another cell ran it, so it is none of its own; or the shell does not know the end.
             return
-        run.number = (result.execution_count or 0) if info.store_history else 0
-        error = result.error_before_exec or result.error_in_exec
-        run.is_interrupted = isinstance(error, KeyboardInterrupt)
-        if error is not None:
-            from .errors_of_cells import error_text
-
-            run.error = error_text(error, self._cell_name)
-            if run.number:
-                self._keep(run.number, run.error)
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main and not self._typed.is_requested(info):
+            return
+        self._note_end(run, info, result)
         self._runs.append(run)
         self._publish()
+
+    def _place_of(self, info: Any) -> int | None:
+        """Return which of the open runs ends; the shell makes a new ``info`` where it fails."""
+        count = len(self._open)
+        if info is None:
+            # An interrupted kernel may have no result to tell of.
+            return count - 1 if count else None
+        same = [n for n, (each, _) in enumerate(self._open) if each is info]
+        alike = [n for n, (each, _) in enumerate(self._open) if each.raw_cell == info.raw_cell]
+        return max(same or alike, default=None)
+
+    def _note_end(self, run: CellRun, info: Any, result: Any) -> None:
+        if info.store_history:
+            run.number = result.execution_count or self._shell.execution_count - 1
+        error = result.error_before_exec or result.error_in_exec
+        has_failed_to_show = result.info is not info and error is not None
+        if has_failed_to_show or not (error or run.is_question):
+            error = run.shown or error
+        run.shown = None
+        if error is None:
+            return
+        from .errors_of_cells import error_text
+        from .execute import CodeFailed
+
+        if isinstance(error, CodeFailed):
+            run.generated, error = error.code, error.error
+        else:
+            run.is_interrupted = isinstance(error, KeyboardInterrupt)
+        # What a cell runs in turn has the number that the next cell will have.
+        inner, own = f"In[{run.number + 1}]", f"In[{run.number}]"
+
+        def name_of(filename: str) -> str | None:
+            name = self._cell_name(filename)
+            return own if run.number and name == inner else name
+
+        run.error = error_text(error, name_of)
+        if run.number:
+            self._keep(run.number, run.error)
 
     def _run_of(self, info: Any) -> CellRun:
         cell_id = getattr(info, "cell_id", None) or self._metadata().get("cellId")

@@ -9,7 +9,7 @@ import ast
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -21,6 +21,7 @@ from .notebook_context import NotebookContext
 from .parsers import nearest, shortened
 from .value_text import shortened_text, text_of
 
+_ERROR_LINE = re.compile(r"[A-Za-z_][\w.]*(?:: |$)")
 _NUMBERED = re.compile(r"(?P<kind>In|Out|Err)\[(?P<number>-?\d+)\]|(?P<bare>\d+)")
 #: Of code and errors, which are what it is all about.
 _CODE_TOKENS = 6_000
@@ -28,10 +29,19 @@ _CODE_TOKENS = 6_000
 
 @dataclass(frozen=True)
 class Subject:
-    """What is attached to the question; ``code`` is the code it is about, if it is code."""
+    """What is attached to the question.
+
+    Attributes
+    ----------
+    code : str or None
+        The code it is about, if it is code.
+    about : str
+        What it is, in one line, where nobody named it; empty where somebody did.
+    """
 
     items: tuple[ContextItem, ...]
     code: str | None = None
+    about: str = ""
 
 
 class CellTargets:
@@ -62,7 +72,7 @@ class CellTargets:
     def of_body(self, body: str) -> Subject:
         """Return the code in the lines below ``%%llm``, with its error if it just failed."""
         for run in reversed(self._runs.finished()):
-            if run.source.strip() == body.strip() and not run.is_question:
+            if run.code.strip() == body.strip() and (run.has_fault or not run.is_question):
                 return _subject("Code", body, run.error)
         return _subject("Code", body, "")
 
@@ -117,11 +127,22 @@ class CellTargets:
         source = self._source(number)
         if not source:
             raise UsageError(f"No cell ran as In[{number}] in this session. {self._numbers()}")
-        error = self._runs.errors.get(number, "")
+        error = self._runs.error_of(number)
         if kind == "Err" and not error:
             raise UsageError(f"In[{number}] did not fail. {self._failed()}")
-        run = self._runs.by_number(number) or CellRun(number, source)
-        return _subject(f"In[{run.number}]", source, error)
+        run = self._runs.by_number(number)
+        return _subject(f"In[{number}]", (run.generated if run else "") or source, error)
+
+    def failed(self, target: str) -> Subject:
+        """Return the same for what must have failed, if it is a cell.
+
+        Raises
+        ------
+        UsageError
+            It ran well.
+        """
+        number = cell_number(target)
+        return self.named(target if number is None else f"Err[{number}]")
 
     def _source(self, number: int) -> str:
         source = self._variables.get(f"_i{number}")
@@ -217,7 +238,21 @@ def _kept_source(value: Any) -> str | None:
 
 
 def _subject_of_run(run: CellRun) -> Subject:
-    return _subject(f"In[{run.number}]" if run.number else "Code", run.source, run.error)
+    name = f"In[{run.number}]" if run.number else ""
+    what = name or shortened(run.code.strip())
+    if run.generated:
+        what += ", the code that -x ran" if name else ""
+    reason = _last_line(run.error)
+    about = f"About {what}: {reason}" if reason else f"About {what}."
+    return replace(_subject(name or "Code", run.code, run.error), about=about)
+
+
+def _last_line(error: str) -> str:
+    """Return the line of an error that says what it is."""
+    lines = [line for line in error.splitlines() if line.strip()]
+    # That of an exception's group is followed by what is in it.
+    named = [line for line in lines if _ERROR_LINE.match(line)]
+    return shortened((named or lines or [""])[-1], 160)
 
 
 def _subject(label: str, code: str, error: str) -> Subject:

@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import Any
 
 from IPython.core.error import UsageError
+from IPython.core.getipython import get_ipython
 
 from ..client import bridge
 from ..errors import LocalLLMError, PromptTooLong
@@ -21,6 +22,7 @@ from ..protocol import ChatCompletionRequest, ChatMessage
 from .answer_display import AnswerDisplay
 from .fences import folded, safe_and_closed
 from .formats import Shown, as_plain
+from .frontend import updates_outputs
 from .host_session import HostSession
 
 _UPDATE_INTERVAL_S = 0.2
@@ -55,8 +57,14 @@ def chat_widget(
     Raises
     ------
     UsageError
-        ipywidgets is not installed.
+        ipywidgets is not installed, or this is a terminal.
     """
+    shell = get_ipython()
+    if shell is not None and not updates_outputs(shell):
+        raise UsageError(
+            "chat_widget() needs a notebook: a terminal cannot show its field and its button. "
+            "Here, ask with %%llm."
+        )
     try:
         import ipywidgets
     except ImportError:
@@ -150,8 +158,9 @@ class _Chat:
             try:
                 self._stream(turns, display)
                 return
-            except PromptTooLong:
+            except PromptTooLong as error:
                 if len(turns) < 3:
+                    error.hint = "Ask in fewer words."
                     raise
                 del turns[:2]
                 display.is_shortened = True

@@ -93,7 +93,7 @@ class ActOn:
     words : str
         What was written after the target.
     is_about_error : bool
-        An error that is current is looked for first.
+        The target, if it is a cell, must have failed; without one it is the current error.
     """
 
     ask: Ask

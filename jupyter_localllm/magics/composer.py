@@ -25,6 +25,7 @@ from ..chat_protocol import ContextItem, MessageRecord
 from ..errors import LocalLLMError
 from ..protocol import ChatCompletionRequest, ChatMessage
 from .actions import ACTIONS
+from .answer import AnswerStopped
 from .cell_runs import CellRuns
 from .cell_targets import CellTargets, Subject
 from .commands import ActOn, Ask
@@ -37,7 +38,7 @@ from .conversations import (
     warn_not_kept,
 )
 from .instructions import examples, instructions
-from .interpolation import Interpolation, interpolated
+from .interpolation import interpolated, is_one_place
 from .notebook_context import NotebookContext
 from .parameters import read_parameters
 from .personas import persona_text
@@ -140,13 +141,23 @@ class Composer:
             What is asked about is not there.
         LocalLLMError
             A chat cannot be read.
+        AnswerStopped
+            An interrupt while values were read, which may run code of a person's.
         """
+        try:
+            return self._composed(asked, body, previous)
+        except KeyboardInterrupt:
+            raise AnswerStopped("The answer was stopped.") from None
+
+    def _composed(self, asked: Ask | ActOn, body: str, previous: LastAnswer | None) -> Composed:
         self._notes = []
         ask = asked.ask if isinstance(asked, ActOn) else asked
         if isinstance(asked, ActOn):
             subject, words = self._subject_of_line(asked), asked.words
         else:
             subject, words = self._subject_of_cell(ask, body)
+        if subject.about:
+            self._notes.append(subject.about)
         if ask.language:
             words = f"Translate into {ask.language}. {words}".rstrip()
         choice = ask.context or self._settings.context
@@ -186,7 +197,8 @@ class Composer:
 
     def _subject_of_line(self, act: ActOn) -> Subject:
         if act.target:
-            return self.targets.named(act.target)
+            find = self.targets.failed if act.is_about_error else self.targets.named
+            return find(act.target)
         if act.is_about_error:
             subject = self.targets.current_error()
             if subject is None:
@@ -200,7 +212,7 @@ class Composer:
         # IPython ends every cell body with a newline that nobody typed.
         body = body.removesuffix("\n")
         if kind == "words":
-            return Subject(()), self._put_in(body)
+            return Subject(()), self._put_in(body, is_question=True)
         if not body.strip():
             has_context = (ask.context or self._settings.context) != "none"
             if kind == "text" and has_context:
@@ -210,22 +222,22 @@ class Composer:
             item = ContextItem(kind="selection", label="Text", text=self._put_in(body))
             return Subject((item,)), ""
         only = body.strip()
-        if only.startswith("{") and self._is_one_place(only):
+        if is_one_place(only, self._variables):
             return self.targets.named(only[1:-1]), ""
         # Code keeps its braces, which are those of f-strings, sets and dictionaries.
         return self.targets.of_body(body), ""
 
-    def _is_one_place(self, text: str) -> bool:
-        done = interpolated(text, self._variables, 1)
-        return len(done.replaced) == 1 and done.replaced[0].typed == text
-
-    def _put_in(self, text: str) -> str:
-        done: Interpolation = interpolated(text, self._variables, self._settings.value_tokens)
+    def _put_in(self, text: str, *, is_question: bool = False) -> str:
+        done = interpolated(text, self._variables, self._settings.value_tokens)
         for place in done.shortened:
             self._notes.append(
-                f"{place.typed} is summarised: about {self._settings.value_tokens:,} of "
+                f"{place.typed} is summarised: about {place.n_tokens:,} of "
                 f"{place.n_tokens_whole:,} tokens. %config LocalLLM.value_tokens sets how many."
             )
+        for missed in done.unread:
+            # In a text to translate, a name in braces is most often a blank to fill in.
+            if is_question or missed.error:
+                self._notes.append(missed.note)
         return done.text
 
     # --- the prompt -------------------------------------------------------------------------

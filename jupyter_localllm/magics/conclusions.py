@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..assistant.safe_markdown import safe_markdown
-from ..assistant.structured import check_value, completed, read_json
+from ..assistant.schemas.checks import check_value, without_repeats
+from ..assistant.structured import completed, read_json
 from ..errors import AnswerCut, AnswerUnusable, DiagramsUnavailable, LocalLLMError
 from .actions import DRAWN
 from .code_cells import find_code, put_into_next_cell
@@ -98,6 +99,10 @@ def _json(answer: LastAnswer, schema: dict[str, Any] | None, is_cut: bool) -> Co
         except AnswerCut:
             raise _cut_error(answer) from None
         note = "What was not finished is left out."
+    if schema is not None:
+        value, has_repeats = without_repeats(value, schema)
+        if has_repeats:
+            note = f"{note} Repeated items are left out, as its schema wants.".strip()
     if schema is not None and (fault := check_value(value, schema)):
         raise AnswerUnusable(
             f"The answer does not fit the schema: {fault}.",
@@ -108,11 +113,18 @@ def _json(answer: LastAnswer, schema: dict[str, Any] | None, is_cut: bool) -> Co
 
 
 def _cut_error(answer: LastAnswer) -> AnswerCut:
-    count = answer.usage.completion_tokens if answer.usage else 0
     return AnswerCut(
-        f"The JSON was cut after {count:,} tokens, before it was complete.",
-        f"Write --max-tokens {max(2 * count, 64)}, or ask for less.",
+        f"The JSON was cut after {_n_tokens(answer):,} tokens, before it was complete.",
+        _longer(answer),
     )
+
+
+def _n_tokens(answer: LastAnswer) -> int:
+    return answer.usage.completion_tokens if answer.usage else 0
+
+
+def _longer(answer: LastAnswer) -> str:
+    return f"Write --max-tokens {max(2 * _n_tokens(answer), 64)}, or ask for less."
 
 
 def _table(
@@ -120,7 +132,8 @@ def _table(
 ) -> Conclusion:
     note = ""
     if schema is not None:
-        found = table_of_json(_json(answer, schema, is_cut).value)
+        data = _json(answer, schema, is_cut)
+        found, note = table_of_json(data.value), data.note
     else:
         text = answer.text
         if is_cut:
@@ -178,11 +191,14 @@ def _code(
 ) -> Conclusion:
     """Find the code; where it is not to be run, put it into the next cell."""
     found = find_code(answer.text)
-    if found.problem or (question.execute and is_cut):
-        problem = found.problem or "The answer was cut before its code was complete."
-        if question.execute:
-            raise AnswerUnusable(f"{problem} Nothing was run.", "Ask again in other words.")
-        return Conclusion(value="", note=f"{problem} No cell was made.")
+    if question.execute and is_cut:
+        raise AnswerCut(
+            "The answer was cut before its code was complete. Nothing was run.", _longer(answer)
+        )
+    if found.problem and question.execute:
+        raise AnswerUnusable(f"{found.problem} Nothing was run.", "Ask again in other words.")
+    if found.problem:
+        return Conclusion(value="", note=f"{found.problem} No cell was made.")
     code = found.code
     if question.execute or question.dry_run:
         note = "Nothing was run: this is what would run." if question.dry_run else ""

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..errors import CodeRefused
+from .execute import CodeStopped
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -49,6 +50,8 @@ def ask_consent(shell: InteractiveShell, code: str) -> Consent:
     ------
     CodeRefused
         The answer was no, or nobody can be asked here.
+    CodeStopped
+        The question was interrupted.
     """
     if _HIDDEN.search(code):
         raise CodeRefused(
@@ -58,9 +61,12 @@ def ask_consent(shell: InteractiveShell, code: str) -> Consent:
         )
     from .button_question import ask_with_buttons
 
-    agreed = ask_with_buttons(shell, "Run this code?", yes="Run", no="Do not run")
-    if agreed is None:
-        agreed = _ask_with_input(shell)
+    try:
+        agreed = ask_with_buttons(shell, "Run this code?", yes="Run", no="Do not run")
+        if agreed is None:
+            agreed = _ask_with_input(shell)
+    except KeyboardInterrupt:
+        raise CodeStopped("The code was not run.") from None
     if not agreed:
         raise CodeRefused("The code was not run.", "It is shown above; copy what you want of it.")
     return Consent(code)

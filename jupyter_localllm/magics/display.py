@@ -19,6 +19,7 @@ from IPython.display import display, update_display
 from .answer_display import METADATA_KEY, UPDATE_INTERVAL_S, AnswerDisplay, waiting_text
 from .fences import folded, safe_and_closed
 from .formats import Shape, Shown, as_markdown
+from .plain_output import write
 
 if TYPE_CHECKING:
     from .diagrams.value import Diagram
@@ -202,12 +203,15 @@ class PlainDisplay(AnswerDisplay):
     ----------
     can_erase : bool
         The output goes to a terminal, where a line about waiting can be taken away again.
+    by_line : bool
+        A line is written when it is complete, so that one that was cut can be left out.
     """
 
     def __init__(
         self,
         *,
         can_erase: bool,
+        by_line: bool = False,
         is_streaming: bool = True,
         shape: Shape = as_markdown,
         is_concluded_by_caller: bool = False,
@@ -220,6 +224,8 @@ class PlainDisplay(AnswerDisplay):
             clock=clock,
         )
         self._can_erase = can_erase
+        self._by_line = by_line
+        self._held = ""
         self._shown_waiting = ""
         self._last_flush = -1.0
         self._is_flushed = True
@@ -227,8 +233,10 @@ class PlainDisplay(AnswerDisplay):
 
     def _paint_text(self, added: str) -> None:
         self._erase_waiting()
+        if self._by_line:
+            added, self._held = _whole_lines(self._held + added)
         if added:
-            _write(terminal_text(added))
+            write(terminal_text(added))
             self._is_flushed = False
         if not self._is_flushed and self._clock() - self._last_flush >= UPDATE_INTERVAL_S:
             sys.stdout.flush()
@@ -239,35 +247,44 @@ class PlainDisplay(AnswerDisplay):
         if is_over:
             self._erase_waiting()
             if self.thinking:
-                _write(f"[Thought for {self._thought_s:,.0f} s.]\n")
+                write(f"[Thought for {self._thought_s:,.0f} s.]\n")
         else:
             self._paint_waiting("Thinking …")
 
     def _paint_waiting(self, line: str) -> None:
         if self._can_erase and line != self._shown_waiting:
             self._erase_waiting()
-            _write(f"\r{line}")
+            write(f"\r{line}")
             sys.stdout.flush()
             self._shown_waiting = line
 
     def _erase_waiting(self) -> None:
         if self._shown_waiting:
-            _write("\r" + " " * len(self._shown_waiting) + "\r")
+            write("\r" + " " * len(self._shown_waiting) + "\r")
             self._shown_waiting = ""
 
     def _end(self, shown: Shown | None, note: str, facts: dict[str, Any]) -> None:
         self._erase_waiting()
+        if shown is None or facts.get("finish_reason") != "length":
+            write(terminal_text(self._held))
+        self._held = ""
         text = terminal_text(self.text if shown is None else shown.plain)
         if text == self._ended_with:
             text = ""
         elif not self.is_streaming or self._ended_with is not None:
-            _write(text)
+            write(text)
         self._ended_with = text or self._ended_with or ""
         if text and not text.endswith("\n"):
-            _write("\n")
+            write("\n")
         if note:
-            _write(f"[{note}]\n")
+            write(f"[{note}]\n")
         sys.stdout.flush()
+
+
+def _whole_lines(text: str) -> tuple[str, str]:
+    """Return the lines that are complete, and what is left."""
+    end = text.rfind("\n") + 1
+    return text[:end], text[end:]
 
 
 #: Control characters drive a terminal (colours, titles, the clipboard); shown, they are harmless.
@@ -281,11 +298,3 @@ _VISIBLE = (
 def terminal_text(text: str) -> str:
     """Return the text with control characters made visible; only newlines and tabs act."""
     return text.translate(_VISIBLE)
-
-
-def _write(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-    except UnicodeEncodeError:
-        encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))

@@ -6,11 +6,8 @@ user was asked, is decided before; code that runs here cannot run generated code
 
 from __future__ import annotations
 
-import _thread
 import contextlib
-import os
 import re
-import signal
 import sys
 import threading
 import time
@@ -20,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+from .parsers import shortened
+from .time_limit import TimeLimitReached, drop_own_frames, time_limit
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-#: Code that swallows the first interrupt gets more of them.
-_REPEAT_S = 1.0
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 #: Held while generated code runs, whichever thread of it asks for more.
@@ -39,19 +37,26 @@ class CodeStopped(KeyboardInterrupt):
 
 
 class CodeFailed(Exception):
-    """The generated code raised an error; shown as that error, without our own frames."""
+    """The generated code raised an error; shown as that error, without our own frames.
 
-    def __init__(self, summary: str, traceback: list[str], hint: str) -> None:
-        super().__init__(summary)
-        self.traceback = traceback
+    Attributes
+    ----------
+    code : str
+        What was run.
+    error : BaseException
+        What it raised.
+    """
+
+    def __init__(self, code: str, run: CodeRun, hint: str) -> None:
+        super().__init__(shortened(run.summary, 160))
+        assert run.error is not None
+        self.code = code
+        self.error = run.error
+        self.traceback = run.traceback or [run.summary]
         self.hint = hint
 
     def _render_traceback_(self) -> list[str]:
         return [*self.traceback, self.hint]
-
-
-class TimeLimitReached(KeyboardInterrupt):
-    """Raised inside of code that ran longer than it may."""
 
 
 @dataclass
@@ -113,7 +118,8 @@ def run_code(shell: InteractiveShell, code: str, *, time_limit_s: float | None =
     ----------
     time_limit_s : float, optional
         After so many seconds the code is interrupted, as the person could do. Python code in the
-        main thread stops; a long call of a compiled library stops when it comes back.
+        main thread stops; a long call of a compiled library stops when it comes back. Code that
+        swallows each interrupt goes on, and the person is told.
     """
     refuse_inside_run()
     if _needs_event_loop(shell, code):
@@ -126,12 +132,13 @@ def run_code(shell: InteractiveShell, code: str, *, time_limit_s: float | None =
     untyped: Any = shell
     started = time.monotonic()
     try:
-        with _running, _kept_traceback(shell, run.traceback), _time_limit(time_limit_s):
+        with _running, _kept_traceback(shell, run.traceback), time_limit(time_limit_s):
             result = untyped.run_cell(code, store_history=False)
         run.error = result.error_before_exec or result.error_in_exec
     except KeyboardInterrupt as error:
         # It came between the code and the shell's own care for it.
         run.error = error
+    drop_own_frames(run.error)
     run.seconds = time.monotonic() - started
     return run
 
@@ -153,64 +160,18 @@ def _kept_traceback(shell: Any, kept: list[str]) -> Iterator[None]:
     def keep(kind: Any, value: Any, lines: list[str]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        if drop_own_frames(value):
+            show = shell.InteractiveTB.structured_traceback
+            lines = show(kind, value, value.__traceback__)
         kept[:] = lines
 
+    # Another tool may have put its own there.
+    replaced = vars(shell).get("_showtraceback")
     shell._showtraceback = keep
     try:
         yield
     finally:
-        # The instance's own attribute hid the method of the class.
-        del shell._showtraceback
-
-
-@contextlib.contextmanager
-def _time_limit(seconds: float | None) -> Iterator[None]:
-    """Interrupt what runs in here after so many seconds, and again while it goes on."""
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    is_over = threading.Event()
-    has_ended = threading.Event()
-    lock = threading.Lock()
-
-    def on_interrupt(number: int, frame: Any) -> Any:
-        if is_over.is_set():
-            is_over.clear()
-            raise TimeLimitReached(f"The code ran longer than {seconds:g} s and was stopped.")
-        if callable(before):
-            return before(number, frame)
-        raise KeyboardInterrupt
-
-    def watch() -> None:
-        wait_s = seconds
-        while not has_ended.wait(wait_s):
-            with lock:
-                if has_ended.is_set():
-                    return
-                is_over.set()
-                _interrupt_main_thread()
-            wait_s = _REPEAT_S
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    threading.Thread(target=watch, name="localllm-time-limit", daemon=True).start()
-    try:
-        yield
-    finally:
-        try:
-            # One that is sent in the last moment arrives here and nowhere else.
-            with contextlib.suppress(TimeLimitReached):
-                with lock:
-                    has_ended.set()
-                while is_over.is_set():
-                    time.sleep(0.001)
-        finally:
-            has_ended.set()
-            signal.signal(signal.SIGINT, before)
-
-
-def _interrupt_main_thread() -> None:
-    if os.name == "nt":
-        _thread.interrupt_main()
-    else:
-        # A real signal also ends a wait of the operating system, such as sleep.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        if replaced is None:
+            del shell._showtraceback
+        else:
+            shell._showtraceback = replaced

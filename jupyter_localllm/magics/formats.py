@@ -14,6 +14,7 @@ import msgspec
 from IPython.core.error import UsageError
 
 from ..assistant.safe_markdown import safe_markdown
+from ..assistant.schemas.errors import SchemaRefused, Unenforceable
 from ..assistant.structured import response_format
 from ..protocol import ChatCompletionRequest, ResponseFormat
 from .actions import DRAWN
@@ -120,7 +121,7 @@ def request_for(
     Raises
     ------
     UsageError
-        The schema cannot be enforced.
+        The schema cannot be enforced: no value fits it, or no grammar can say what it asks for.
     """
     if request.response_format is not None or request.grammar is not None:
         return request
@@ -130,9 +131,12 @@ def request_for(
         tokens = request.max_completion_tokens or request.max_tokens or _DEFAULT_TOKENS
         try:
             form = response_format(schema, budget_chars=int(tokens * ratio))
-        except ValueError as error:
+        except SchemaRefused as error:
+            advice = ""
+            if isinstance(error, Unenforceable):
+                advice = " Leave it out, and check that on the answer."
             raise UsageError(
-                f"This schema cannot be enforced: {shortened(str(error), 200)}."
+                f"This schema cannot be enforced: {shortened(str(error), 200)}.{advice}"
             ) from None
         changes["response_format"] = form
     elif format_name == "json":

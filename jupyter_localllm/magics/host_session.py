@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
+
+from jupyter_core.paths import jupyter_runtime_dir
 
 from ..client.client import ConnectionLost
 from ..client.host_client import HostClient
 from ..errors import Cancelled, HostUnavailable, LocalLLMError
-from ..host.connection_file import ConnectionInfo, is_alive
+from ..host.connection_file import ConnectionInfo, is_alive, runtime_dir
 from ..host.launch import find_host, start_host
 from ..protocol import ChatCompletionRequest, CompletionEvent
 
@@ -128,7 +132,7 @@ class HostSession:
         return False
 
     async def _connect(self) -> HostClient:
-        return await self._client_of(await asyncio.to_thread(start_host))
+        return await self._client_of(await asyncio.to_thread(_found_or_started))
 
     async def _client_of(self, info: ConnectionInfo) -> HostClient:
         if self._client is None or info != self._info:
@@ -138,6 +142,32 @@ class HostSession:
             )
             self._info = info
         return self._client
+
+
+def _found_or_started() -> ConnectionInfo:
+    """Return a running host; where none can be started, see whether the folder is why."""
+    try:
+        return start_host()
+    except HostUnavailable:
+        _check_runtime_folder()
+        raise
+
+
+def _check_runtime_folder() -> None:
+    reason = ""
+    try:
+        folder = runtime_dir()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            reason = "it cannot be written to"
+    except OSError as error:
+        # What is in the way may be a folder above it.
+        folder, reason = Path(jupyter_runtime_dir()), error.strerror or str(error)
+    if reason:
+        raise HostUnavailable(
+            f"No model host can be started, because Jupyter's runtime folder {folder} cannot be "
+            f"used: {reason}.",
+            "Mend that folder, or name another one in JUPYTER_RUNTIME_DIR and restart the kernel.",
+        )
 
 
 async def with_ticks(

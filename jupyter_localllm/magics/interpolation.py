@@ -3,7 +3,8 @@
 What is replaced: ``{name}`` of a variable of the user, ``{In[3]}``, ``{Out[3]}``, ``{Err[3]}``,
 and attributes and literal indices of a name (``{df.shape}``, ``{rows[0]['id']}``), if they exist.
 There are no calls. Reading an attribute or an index does what it does where the same is typed as
-code: a property's code runs. What fails is left as typed.
+code: a property's code runs. What fails is left as typed, and what was probably meant as a value
+is named, so that it can be said.
 
 What stays as typed: every other brace, and also those of f-strings, of LaTeX commands and
 formulas, and behind a ``$``, a backslash or a ``%``, where other languages have braces of their
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .value_text import text_of
+from .value_text import text_of, tokens_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -53,20 +54,61 @@ _SESSION = ("In", "Out", "Err")
 _MISSING = object()
 
 
+#: Names shorter than this are too like others to guess what was meant.
+_MIN_GUESSED = 3
+_LIKENESS = 0.75
+#: What a line of prose has not, but for places of its own.
+_CODE_SIGNS = frozenset("{}=;\\`$<|")
+_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Replaced:
-    """One place: what was typed, and about how many tokens it would have had uncut (else 0)."""
+    """One place as typed; about how many tokens it would have had uncut (else 0), and has."""
 
     typed: str
     n_tokens_whole: int
+    n_tokens: int
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A place that was left as typed though a value was probably meant.
+
+    Attributes
+    ----------
+    error : str
+        What reading it raised; empty where it is only not there.
+    meant : str
+        A place with the name of a variable that is close to the one typed, if one is.
+    """
+
+    typed: str
+    error: str = ""
+    meant: str = ""
+
+    @property
+    def note(self) -> str:
+        """One line for the person."""
+        if self.error:
+            return (
+                f"{self.typed} raised {self.error} when it was read, so it was sent as it stands."
+            )
+        if self.meant:
+            return (
+                f"{self.typed} is no variable, so it was sent as it stands; "
+                f"did you mean {self.meant}?"
+            )
+        return f"{self.typed} is not there, so it was sent as it stands."
 
 
 @dataclass(frozen=True)
 class Interpolation:
-    """The question with its values, and what was put in, in order."""
+    """The question with its values, and what was put in and what was not, in order."""
 
     text: str
     replaced: tuple[Replaced, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     @property
     def shortened(self) -> tuple[Replaced, ...]:
@@ -88,20 +130,34 @@ def interpolated(text: str, variables: Mapping[str, object], budget_tokens: int)
         return Interpolation(text)
     foreign = _foreign_spans(text)
     replaced: list[Replaced] = []
+    unread: dict[str, Unread] = {}
 
     def put(match: re.Match[str]) -> str:
         if match["escaped"] is not None:
             return _unescaped(match, variables, foreign)
         if _is_foreign(match.start(), text, foreign):
             return match[0]
-        value = value_of(match["path"], variables)
-        if value is _MISSING:
+        value = _read(match["path"], variables)
+        if value is _MISSING or isinstance(value, _Failure):
+            place = _unread(match, value, variables)
+            if place is not None:
+                unread[match[0]] = place
             return match[0]
         shown = text_of(value, budget_tokens)
-        replaced.append(Replaced(match[0], shown.n_tokens_whole))
+        replaced.append(Replaced(match[0], shown.n_tokens_whole, tokens_of(shown.text)))
         return shown.text
 
-    return Interpolation(_PLACE.sub(put, text), tuple(replaced))
+    return Interpolation(_PLACE.sub(put, text), tuple(replaced), tuple(unread.values()))
+
+
+def is_one_place(text: str, variables: Mapping[str, object]) -> bool:
+    """Whether a text is nothing but one place that stands for a value."""
+    match = _PLACE.fullmatch(text)
+    return (
+        match is not None
+        and bool(match["path"])
+        and not is_missing(value_of(match["path"], variables))
+    )
 
 
 def visible_variables(shell: InteractiveShell, errors: Mapping[int, str]) -> Mapping[str, object]:
@@ -164,7 +220,24 @@ def value_of(path: str, variables: Mapping[str, object]) -> object:
     """Return what a reference stands for, or a mark that nothing does.
 
     See :func:`is_missing`.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        While a property's code ran.
     """
+    value = _read(path, variables)
+    return _MISSING if isinstance(value, _Failure) else value
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What reading a path raised."""
+
+    error: BaseException
+
+
+def _read(path: str, variables: Mapping[str, object]) -> object:
     value: Any = _MISSING
     try:
         for step in _STEP.finditer(path):
@@ -177,10 +250,54 @@ def value_of(path: str, variables: Mapping[str, object]) -> object:
                 value = getattr(value, step["name"])
             else:
                 value = value[ast.literal_eval(step["index"])]
-    except Exception:
-        # Whatever reading it raises, there is nothing to put in.
-        return _MISSING
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # Whatever reading it raises, SystemExit too, there is nothing to put in.
+        return _Failure(error)
     return value
+
+
+def _unread(match: re.Match[str], value: object, variables: Mapping[str, object]) -> Unread | None:
+    """Return a place that was probably meant as a value; ``None`` for other languages' braces."""
+    typed = match[0]
+    is_absent = True
+    if isinstance(value, _Failure):
+        is_absent = isinstance(value.error, LookupError | AttributeError)
+        if not is_absent:
+            return Unread(typed, error=type(value.error).__name__)
+    if not _is_in_prose(match):
+        return None
+    if isinstance(value, _Failure):
+        return Unread(typed)
+    first = re.match(r"\w+", match["path"])
+    meant = _close_name(first[0], match["path"], variables) if first else ""
+    return Unread(typed, meant=typed.replace(first[0], meant, 1)) if first and meant else None
+
+
+def _is_in_prose(match: re.Match[str]) -> bool:
+    text, start, end = match.string, match.start(), match.end()
+    if len(_FENCE.findall(text, 0, start)) % 2:
+        return False
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end)
+    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    if line.startswith(("    ", "\t")) or _CODE_SIGNS & set(_PLACE.sub("", line)):
+        return False
+    before, after = text[max(0, start - 1) : start], text[end : end + 1]
+    return (not before or before in " \t\n(") and (not after or after in " \t\n.,:!?)'’")
+
+
+def _close_name(typed: str, path: str, variables: Mapping[str, object]) -> str:
+    """Return the variable that is most like a name; nothing where none is."""
+    import difflib
+
+    if len(typed) < _MIN_GUESSED:
+        return ""
+    lowered = {name.lower(): name for name in variables if not name.startswith("_")}
+    close = difflib.get_close_matches(typed.lower(), lowered, n=1, cutoff=_LIKENESS)
+    name = lowered[close[0]] if close else ""
+    return "" if name in _SESSION and typed == path else name
 
 
 def is_missing(value: object) -> bool:

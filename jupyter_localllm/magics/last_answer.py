@@ -72,13 +72,15 @@ class LastAnswer:
         return find_code(self.text).code
 
     def json(self) -> Any:
-        """Return the answer read as JSON.
+        """Return the answer read as JSON: of ``-f json``, what ``--into`` binds.
 
         Raises
         ------
         AnswerUnusable
             It holds none.
         """
+        if self.format == "json" and self.value is not None:
+            return self.value
         from ..assistant.structured import read_json
 
         return read_json(self.text)
@@ -86,14 +88,19 @@ class LastAnswer:
     def table(self) -> Any:
         """Return the first table of the answer: a pandas DataFrame, or a list of dicts without it.
 
+        It has whole rows only. Of ``-f table``, it is what ``--into`` binds.
+
         Raises
         ------
         AnswerUnusable
             It holds none.
         """
-        from .table import data_frame, find_table
+        if self.format == "table" and self.value is not None:
+            return self.value
+        from .table import data_frame, find_table, whole_rows
 
-        return data_frame(find_table(self.text))
+        is_whole = self.finish_reason in ("", "stop")
+        return data_frame(find_table(self.text if is_whole else whole_rows(self.text)))
 
     @property
     def diagram(self) -> Diagram:
@@ -143,16 +150,29 @@ class Answers:
 
     Attributes
     ----------
-    last : LastAnswer or None
-        The newest one; ``None`` before the first.
+    last : LastAnswer
+        The newest one, also one that was stopped or broke off.
     """
 
     def __init__(self) -> None:
         self._answers: deque[LastAnswer] = deque(maxlen=KEPT_ANSWERS)
 
     @property
-    def last(self) -> LastAnswer | None:
-        """The newest answer, also one that was stopped or broke off."""
+    def last(self) -> LastAnswer:
+        """The newest answer, for a person.
+
+        Raises
+        ------
+        AnswerUnusable
+            There is none yet.
+        """
+        if self.newest is None:
+            raise AnswerUnusable("There is no answer yet.", "Ask with %%llm.")
+        return self.newest
+
+    @property
+    def newest(self) -> LastAnswer | None:
+        """The newest answer, if there is one."""
         return self._answers[-1] if self._answers else None
 
     @property
@@ -174,7 +194,7 @@ class Answers:
         return len(self._answers)
 
     def __repr__(self) -> str:
-        if self.last is None:
+        if self.newest is None:
             return "No answer yet. Ask with %%llm; then _llm.last has .text, .code and .json()."
         number = "1 answer" if len(self) == 1 else f"{len(self)} answers"
         parts = ".text, .thinking, .code, .json(), .table(), .diagram and .usage"

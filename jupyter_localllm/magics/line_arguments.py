@@ -14,7 +14,7 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
-from .actions import ACTIONS
+from .actions import ACTION_NAMES
 from .cell_arguments import alias_words, parse_words
 from .commands import (
     ActOn,
@@ -36,6 +36,7 @@ from .commands import (
     UseModel,
 )
 from .diagrams import arguments as diagram_arguments
+from .help_texts import action_help, whole_help
 from .options import cell_parser, join_cells
 from .parsers import HelpRequested, Parser, nearest, shortened
 from .words import is_path, model_reference, split_words
@@ -51,6 +52,24 @@ class _LineCommand:
     examples: str = ""
     #: Adds the options it has.
     declare: Callable[[Parser], object] = lambda parser: None
+
+
+#: What jupyter-ai calls them.
+_SYNONYMS = {"register": "alias", "update": "alias", "delete": "dealias"}
+
+_ACTION_USAGE = "[In[n] | Out[n] | Err[n] | NAME] [more words] [options]"
+
+#: Actions that a line can ask for, and the command that explains an error.
+LINE_ACTIONS = {
+    "error": "explain the last error that is still there",
+    "fix": "correct the cell with the last error that is still there, or In[n]",
+    "explain": "explain a cell, an output, an error or a function of yours",
+    "improve": "make a cell or a function simpler and safer",
+    "test": "write tests for a cell or a function",
+    "doc": "write docstrings and comments for a cell or a function",
+    "summarise": "say the main points of a cell or an output",
+    "translate": "translate a cell or an output: translate LANGUAGE Out[n]",
+}
 
 
 # --- commands without words -----------------------------------------------------------------
@@ -118,6 +137,8 @@ def _show(parser: Parser, values: argparse.Namespace, words: list[str]) -> Comma
 
 # --- settings -------------------------------------------------------------------------------
 
+#: What a first word means beside the commands.
+_TAKEN_NAMES = {*ACTION_NAMES, *LINE_ACTIONS, *_SYNONYMS, "help"}
 _ALIAS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
@@ -130,7 +151,7 @@ def _alias(words: list[str]) -> Command:
             f"`{shortened(name)}` cannot be an alias. Use letters, digits, - and _, "
             "beginning with a letter."
         )
-    if name in ACTIONS or name in LINE_COMMANDS:
+    if name in _TAKEN_NAMES or name in LINE_COMMANDS:
         raise UsageError(f"`{name}` is a word of %llm already. Choose another name.")
     if not rest:
         raise UsageError(f"Say what {name} stands for: %llm alias {name} MODEL [options].")
@@ -231,23 +252,6 @@ LINE_COMMANDS = {
     "version": _LineCommand("show the versions of the parts", "", _alone(ShowVersion())),
 }
 
-#: What jupyter-ai calls them.
-_SYNONYMS = {"register": "alias", "update": "alias", "delete": "dealias"}
-
-_ACTION_USAGE = "[In[n] | Out[n] | Err[n] | NAME] [more words] [options]"
-
-#: Actions that a line can ask for, and the command that explains an error.
-LINE_ACTIONS = {
-    "error": "explain the last error that is still there",
-    "fix": "correct the cell with the last error that is still there, or In[n]",
-    "explain": "explain a cell, an output, an error or a function of yours",
-    "improve": "make a cell or a function simpler and safer",
-    "test": "write tests for a cell or a function",
-    "doc": "write docstrings and comments for a cell or a function",
-    "summarise": "say the main points of a cell or an output",
-    "translate": "translate a cell or an output: translate LANGUAGE Out[n]",
-}
-
 
 def _action_examples(name: str) -> str:
     if name == "translate":
@@ -279,9 +283,8 @@ def _act(name: str, words: list[str]) -> Command:
     first = [action, language] if name == "translate" and language else [action]
     ask = parse_words([*first, *options])
     target, *more = others or [""]
-    return ActOn(
-        ask, target, " ".join(more), is_about_error=name in ("error", "fix") and not target
-    )
+    is_about_error = name == "error" or (name == "fix" and not target)
+    return ActOn(ask, target, " ".join(more), is_about_error=is_about_error)
 
 
 def _sentence(summary: str) -> str:
@@ -321,12 +324,10 @@ def _parsed(words: list[str]) -> Command:
     name = {"summarize": "summarise", **_SYNONYMS}.get(typed, typed)
     if name in LINE_ACTIONS:
         return _act(name, rest)
+    if name in ACTION_NAMES and name not in LINE_COMMANDS and {"-h", "--help"} & set(rest):
+        raise HelpRequested(action_help(ACTION_NAMES[name]))
     if name not in LINE_COMMANDS:
-        hint = nearest(typed, [*LINE_COMMANDS, *LINE_ACTIONS, "help"])
-        raise UsageError(
-            f"%llm has no command `{shortened(typed)}`{hint} "
-            "To ask something, write %%llm in the first line of a cell; %llm help shows more."
-        )
+        raise _no_command(typed)
     command = LINE_COMMANDS[name]
     parser = Parser(f"%llm {name}", command.usage, _sentence(command.summary), command.examples)
     command.declare(parser)
@@ -336,35 +337,22 @@ def _parsed(words: list[str]) -> Command:
     return command.read(parser, *parser.parse(rest))
 
 
-# --- help -----------------------------------------------------------------------------------
-
-
-def cell_help() -> str:
-    """Return the help of ``%%llm``."""
-    width = max(map(len, ACTIONS)) + 2
-    rows = "\n".join(f"  {name:<{width}}{action.summary}" for name, action in ACTIONS.items())
-    text = cell_parser().format_help()
-    first, _, rest = text.partition("\n\n")
-    description, _, options = rest.partition("\noptions:")
-    return f"{first}\n\n{description}\nactions:\n{rows}\n\noptions:{options}"
-
-
 def line_help() -> str:
     """Return the help of ``%llm`` and, after it, of ``%%llm``."""
-    width = max(map(len, [*LINE_COMMANDS, *LINE_ACTIONS])) + 2
+    summaries = {name: command.summary for name, command in LINE_COMMANDS.items()}
+    return whole_help(LINE_ACTIONS, summaries)
 
-    def rows(summaries: Mapping[str, str]) -> str:
-        return "\n".join(f"  {name:<{width}}{text}" for name, text in summaries.items())
 
-    commands = {name: command.summary for name, command in LINE_COMMANDS.items()}
-    return (
-        "usage: %llm COMMAND\n\n"
-        "Ask about cells and errors, and look after the models and conversations of this\n"
-        "notebook. %llm COMMAND --help says more. To ask a question, use %%llm (below).\n\n"
-        f"actions:\n{rows(LINE_ACTIONS)}\n\n"
-        f"commands:\n{rows({**commands, 'help': 'show this text'})}\n\n"
-        "Defaults for every question:\n\n"
-        "    %config LocalLLM.max_tokens = 400\n"
-        "    %config LocalLLM\n\n"
-        f"{'-' * 78}\n\n{cell_help()}"
+def _no_command(typed: str) -> UsageError:
+    """Return the error about a word that is no command; some are actions that only cells have."""
+    action = ACTION_NAMES.get(typed, "")
+    if action and action != "ask":
+        return UsageError(
+            f"%llm has no command `{typed}`; write %%llm {action} in the first line of a cell, "
+            "and what you want into the lines below."
+        )
+    hint = "." if action else nearest(typed, [*LINE_COMMANDS, *LINE_ACTIONS, "help"])
+    return UsageError(
+        f"%llm has no command `{shortened(typed)}`{hint} "
+        "To ask something, write %%llm in the first line of a cell; %llm help shows more."
     )

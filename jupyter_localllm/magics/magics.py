@@ -18,7 +18,9 @@ from .cell_runs import CellRuns
 from .diagrams.cells import DiagramCells
 from .diagrams.options import with_type
 from .magic_help import documented
+from .model_paths import ModelPaths
 from .names import add_name
+from .plain_output import print_line
 from .settings import QuestionSettings
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ Result = TypeVar("Result")
 
 #: How long a question about the host itself may take; starting one is part of it.
 _REPLY_TIMEOUT_S = 60.0
+#: What stays when the magics are loaded again.
+_KEPT = ("_memory", "_answers", "model_paths", "model", "aliases")
 #: Formats that are valid by construction.
 _ENFORCED = ("json", "table")
 
@@ -52,6 +56,12 @@ def _cell_help() -> str:
     return cell_help()
 
 
+def _explain_help() -> str:
+    from .arguments import action_help
+
+    return action_help("explain", "%%explain")
+
+
 @magics_class
 class LocalLLM(QuestionSettings):
     """``%llm`` and ``%%llm``; its traits are the defaults of every question."""
@@ -63,6 +73,7 @@ class LocalLLM(QuestionSettings):
         self._counter: TokenCounter | None = None
         #: What ran in this session; listens once the magics are registered.
         self.runs = CellRuns(shell)
+        self.model_paths = ModelPaths()
         super().__init__(shell=shell)
 
     # --- what IPython calls -----------------------------------------------------------------
@@ -95,6 +106,7 @@ class LocalLLM(QuestionSettings):
 
     # Registered by hand in `start`, where nobody else has the names.
     @no_var_expand
+    @documented(_explain_help)
     def explain_cell(self, line: str, cell: str) -> None:
         """Explain the code of this cell: the same as ``%%llm explain``."""
         self._cell(f"explain {line}".rstrip(), cell, "explain")
@@ -110,6 +122,9 @@ class LocalLLM(QuestionSettings):
         self.runs.listen()
         add_name(self.the_shell, "cell", "explain", self.explain_cell)
         DiagramCells(self).start(self.the_shell)
+        if "_llm" not in self.variables():
+            # It says what it is, also before the first question.
+            self.answers()
         if self.ai_alias:
             self._answer_to_ai({})
 
@@ -120,7 +135,7 @@ class LocalLLM(QuestionSettings):
             return
         has_cell = add_name(shell, "cell", "ai", self.ai_cell)
         if not (add_name(shell, "line", "ai", self.line) and has_cell):
-            print(
+            print_line(
                 "Another package provides %%ai in this session, so %%ai stays with it. Use %%llm."
             )
 
@@ -132,7 +147,7 @@ class LocalLLM(QuestionSettings):
         self.runs.mark_question()
         command = parse_cell(line, self.variables(), self.aliases)
         if isinstance(command, ShowHelp):
-            print(command.text)
+            print_line(command.text)
             return
         if command.execute and not self.runs.take_execution(line, magic):
             raise UsageError(
@@ -140,7 +155,9 @@ class LocalLLM(QuestionSettings):
                 "by hand. Here it was added by a program, an alias or a cell that ran another."
             )
         if not body.strip() and ACTIONS[command.action].body == "words":
-            raise UsageError(_empty_question(line))
+            from .advice import empty_question
+
+            raise UsageError(empty_question(line))
         self._ask(with_type(command, body), line, body)
 
     def close(self) -> None:
@@ -165,28 +182,34 @@ class LocalLLM(QuestionSettings):
     # --- asking -----------------------------------------------------------------------------
 
     def _ask(self, command: Ask | ActOn, line: str, body: str = "") -> None:
-        from ..errors import ModelNotFound
+        from ..errors import LocalLLMError
+        from .advice import with_advice
+
+        try:
+            self._answer(command, body)
+        except LocalLLMError as error:
+            raise with_advice(error, line) from None
+
+    def _answer(self, command: Ask | ActOn, body: str) -> None:
         from .answer import AnswerSettings, answer_question
         from .commands import ActOn
 
         ask = command.ask if isinstance(command, ActOn) else command
         answers = self.answers()
         composer = self._composer()
-        composed = self._fitted(composer, composer.compose(command, body, answers.last))
+        composed = self._fitted(composer, composer.compose(command, body, answers.newest))
         if ask.show_prompt:
             self._show_prompt(composed)
             return
         for note in composed.notes:
-            print(note)
+            print_line(note)
         settings = AnswerSettings(display=self.display, progress=self.progress, answers=answers)
         question = replace(composed.question, on_broken_diagram=self.runs.mark_diagram)
         try:
             answer_question(self.the_shell, self.host_session(), question, settings)
-        except ModelNotFound as error:
-            hint = _action_meant(line)
-            if hint:
-                error.hint = f"{hint} {error.hint}"
-            raise error from None
+        finally:
+            if answers.newest is not None and answers.newest is not question.previous:
+                self.model_paths.note(question.request.model, answers.newest.model)
 
     def _broken_diagram(self, command: ActOn) -> BrokenDiagram | None:
         """Return the diagram that ``%llm fix`` is about, if it is about one."""
@@ -198,8 +221,9 @@ class LocalLLM(QuestionSettings):
 
     def _fix_diagram(self, ask: Ask, broken: BrokenDiagram) -> None:
         from .answer import AnswerSettings, answer_question
-        from .diagrams.fixes import repair_question
+        from .diagrams.fixes import refuse_unheeded, repair_question
 
+        refuse_unheeded(ask)
         request = self._composer().bare_request(ask)
         question = repair_question(ask, broken, request, self.runs.mark_diagram)
         settings = AnswerSettings(
@@ -241,7 +265,7 @@ class LocalLLM(QuestionSettings):
         call = self.host_session().call(lambda client: count_tokens(client, request, counter))
         counts = self.run_on_bridge(call, has_limit=False)
         enforced = composed.question.format if composed.question.format in _ENFORCED else ""
-        print("\n".join([*composed.notes, prompt_text(request, counts, enforced)]))
+        print_line("\n".join([*composed.notes, prompt_text(request, counts, enforced)]))
 
     # --- what is kept -----------------------------------------------------------------------
 
@@ -279,13 +303,30 @@ class LocalLLM(QuestionSettings):
         path = Path(self.history_file).expanduser() if self.history_file else None
         return NamedChats(path or default_history_file())
 
-    def take_over(self, earlier: LocalLLM) -> None:
+    def take_over(self, earlier: object) -> None:
         """Go on where an earlier registration stopped; the class of that may be an older one."""
-        self._memory = getattr(earlier, "_memory", None)
-        for name in ("model", "aliases"):
+        for name in _KEPT:
             value = getattr(earlier, name, None)
-            if value:
+            if value not in (None, "", {}):
                 setattr(self, name, value)
+
+    def kept(self) -> dict[str, Any]:
+        """Return what :meth:`take_over` takes."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def take_away_names(self) -> dict[str, object]:
+        """Take our own values out of the namespace of the person, and return them by name."""
+        variables = self.variables()
+        ours = {"Err": self.runs.errors, "_llm": self._answers}
+        found = {
+            name: held
+            for name, held in ours.items()
+            if held is not None and variables.get(name) is held
+        }
+        # IPython leaves it untyped.
+        drop: Callable[..., object] = self.the_shell.drop_by_id
+        drop(found)
+        return found
 
     # --- the host ---------------------------------------------------------------------------
 
@@ -328,7 +369,7 @@ class LocalLLM(QuestionSettings):
         from .commands import DrawTarget, ShowAnswer, ShowHelp
 
         if isinstance(command, ShowHelp):
-            print(command.text)
+            print_line(command.text)
         elif isinstance(command, DrawTarget):
             from .diagrams.sources import draw_target
 
@@ -341,23 +382,4 @@ class LocalLLM(QuestionSettings):
         else:
             from .session_commands import SessionCommands
 
-            print(SessionCommands(self).run(command))
-
-
-def _action_meant(line: str) -> str:
-    """Return a hint where a word that no model has as its name looks like an action."""
-    from .actions import ACTION_NAMES
-    from .parsers import nearest
-
-    word = (line.split() or [""])[0]
-    if word in ACTION_NAMES or word.startswith("-"):
-        return ""
-    guess = nearest(word, list(ACTION_NAMES)).strip("; .").rstrip("?")
-    return f"{guess[:1].upper()}{guess[1:]}?" if guess else ""
-
-
-def _empty_question(line: str) -> str:
-    first = line.split()[:1]
-    if first and first[0] in {"status", "list", "use", "unload", "help", "version"}:
-        return f"The cell has no question. Did you mean %llm {' '.join(line.split())[:60]}?"
-    return "The cell has no question. Write it into the lines below %%llm."
+            print_line(SessionCommands(self).run(command))

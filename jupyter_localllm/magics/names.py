@@ -31,6 +31,11 @@ def owner_of(shell: InteractiveShell, kind: str, name: str) -> str | None:
     return module.partition(".")[0] or "another extension"
 
 
+def is_ours(shell: InteractiveShell, kind: str, name: str) -> bool:
+    """Tell whether there is a magic of this name and this package provides it."""
+    return owner_of(shell, kind, name) == _PACKAGE
+
+
 def add_name(shell: InteractiveShell, kind: Kind, name: str, function: Callable[..., Any]) -> bool:
     """Register a magic under a name that nobody else has; return whether it is ours now."""
     if owner_of(shell, kind, name) not in (None, _PACKAGE):
@@ -43,5 +48,5 @@ def remove_names(shell: InteractiveShell) -> None:
     """Take all names that are ours out of the shell."""
     for kind in ("line", "cell"):
         for name in _NAMES:
-            if owner_of(shell, kind, name) == _PACKAGE:
+            if is_ours(shell, kind, name):
                 del shell.magics_manager.magics[kind][name]

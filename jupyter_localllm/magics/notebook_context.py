@@ -132,7 +132,7 @@ class NotebookContext:
         return source if isinstance(source, str) else ""
 
     def _error_of(self, number: int) -> str:
-        return self._runs.errors.get(number, "")
+        return self._runs.error_of(number)
 
     def _part(self, number: int, source: str, error: str) -> _Part:
         name = f"In[{number}]" if number else "A cell"

@@ -1,6 +1,6 @@
 """The options of one question, declared once: parser, help and completion all come from here.
 
-Called by ``arguments.py``, ``help_texts.py`` and ``completion.py``. Imported by ``%load_ext``:
+Called by ``cell_arguments.py``, ``help_texts.py`` and ``next_words.py``. Imported by ``%load_ext``:
 standard library and IPython only.
 """
 
@@ -103,12 +103,23 @@ def context(text: str) -> str:
     return f"{kind} {numbers}".strip()
 
 
+#: What IPython and the magics keep in the namespace of a session, and look for there.
+_SESSION_NAMES = re.compile(
+    r"In|Out|Err|_llm|get_ipython|exit|quit|display|_{1,3}|_\d+|_i{1,3}|_i\d+|_[ido]h|__\w+__"
+)
+
+
 def variable_name(text: str) -> str:
     """Read ``--into``."""
+    import builtins
     import keyword
 
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a name for a variable")
+    if hasattr(builtins, text) or _SESSION_NAMES.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is a name that Python or IPython needs; choose another one"
+        )
     return text
 
 
@@ -153,9 +164,14 @@ _EXAMPLES = """\
 """
 
 
-def cell_parser() -> Parser:
-    """Return the parser of the first line of a ``%%llm`` cell."""
-    parser = Parser("%%llm", "[ACTION] [MODEL] [options]", _DESCRIPTION, _EXAMPLES)
+def cell_parser(
+    name: str = "%%llm",
+    usage: str = "[ACTION] [MODEL] [options]",
+    description: str = _DESCRIPTION,
+    examples: str = _EXAMPLES,
+) -> Parser:
+    """Return the parser of the first line of a ``%%llm`` cell; the words are those of its help."""
+    parser = Parser(name, usage, description, examples)
     _add_answer_options(parser)
     _add_code_options(parser)
     add_type_options(parser)
@@ -216,10 +232,17 @@ def _add_answer_options(parser: Parser) -> None:
     add("--show-prompt", action="store_true", help="show what would be sent, and send nothing")
 
 
+#: What it cannot end is said, because people rely on it.
+_TIME_LIMIT = (
+    "with -x: stop code after S seconds, and do not try again; a long call of a compiled library "
+    "ends when it comes back, and code that swallows every interrupt not before the kernel"
+)
+
+
 def _add_code_options(parser: Parser) -> None:
     add = parser.add_argument_group("running code").add_argument
     add("-x", "--execute", action="store_true", help="run the answer's code here and now")
-    add("--retry", type=_retries, metavar="N", help="how often an error is given back (2)")
+    add("--retry", type=_retries, metavar="N", help="how often what fails is given back (2)")
     add("--confirm", action="store_true", help="with -x: ask before anything is run")
-    add("--time-limit", type=_time_limit, metavar="S", help="with -x: stop code after S seconds")
+    add("--time-limit", type=_time_limit, metavar="S", help=_TIME_LIMIT)
     add("--dry-run", action="store_true", help="show what would run, and run nothing")

@@ -6,6 +6,7 @@ Called by ``composer.py``. Loaded with the first question.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,16 @@ from .parsers import nearest, shortened
 _NOT_PARAMETERS = {
     "model", "stream", "stream_options", "n", "return_progress", "user", "grammar", "logit_bias",
 }  # fmt: skip
+
+#: What msgspec calls the types.
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 NAMES = [name for name in RequestBase.__struct_fields__ if name not in _NOT_PARAMETERS]
 
@@ -48,10 +59,21 @@ def read_parameters(objects: Sequence[str], pairs: Sequence[tuple[str, str]]) ->
     try:
         msgspec.convert(given, RequestBase)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$.")
-        name = place.rstrip("`") or "The parameters"
-        raise UsageError(f"{name}: {reason[:1].lower()}{reason[1:]}. Correct its value.") from None
+        raise UsageError(f"{_in_words(str(error))}. Correct its value.") from None
     return given
+
+
+def _in_words(message: str) -> str:
+    """Return what msgspec says about a value, without the names of types."""
+    reason, _, place = message.partition(" - at `$.")
+    name = place.rstrip("`") or "The parameters"
+    expected = reason.partition(", got ")[0]
+    for sign, words in (("| null", ""), (">=", "of at least"), ("<=", "of at most")):
+        expected = expected.replace(sign, words)
+    types = re.compile("|".join(_TYPES))
+    expected = types.sub(lambda match: _TYPES[match[0]], expected.replace("`", ""))
+    expected = " ".join(expected.replace("|", "or").split())
+    return f"{name}: {expected[:1].lower()}{expected[1:]}"
 
 
 def _read_object(text: str) -> dict[str, Any]:

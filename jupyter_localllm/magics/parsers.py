@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterable
 from typing import NoReturn
 
 from IPython.core.error import UsageError
+
+#: How alike a word must be to one that is known, from 0 to 1, to be taken for it.
+_ALIKE = 0.65
+_RUNS_CODE = ("-x", "--execute")
 
 
 class HelpRequested(Exception):
@@ -69,13 +74,21 @@ class Parser(argparse.ArgumentParser):
         unknown = next((word for word in others if _is_option(word)), None)
         if unknown is not None:
             name = unknown.partition("=")[0]
-            known = list(self._option_string_actions)
-            self.error(f"{shortened(name)} is not an option{nearest(name, known)}")
+            guess = nearest_option(name, list(self._option_string_actions))
+            self.error(f"{shortened(name)} is not an option{guess}")
         return values, [word for word in others if word != "--"]
+
+    def refuse_comment(self, words: list[str]) -> None:
+        """Refuse a Python comment among the words that are no options."""
+        place = next((i for i, word in enumerate(words) if word.startswith("#")), None)
+        if place is not None:
+            comment = shortened(" ".join(words[place:]))
+            self.error(f"a comment cannot stand in this line; leave out `{comment}`")
 
     def refuse_more(self, words: list[str], limit: int) -> None:
         """Refuse words beyond the first ``limit``."""
         if len(words) > limit:
+            self.refuse_comment(words[limit:])
             more = shortened(" ".join(words[limit:]))
             self.error(f"there is text that is no option: {more}")
 
@@ -90,11 +103,25 @@ def shortened(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean `X`?`` for the closest known word, or a full stop."""
     # Imported on a mistake, not with every kernel.
     import difflib
 
     lowered = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=_ALIKE)
     return f"; did you mean `{lowered[close[0]]}`?" if close else "."
+
+
+def nearest_option(typed: str, known: Iterable[str]) -> str:
+    """Return the same for an option: of a single letter, only in the other case.
+
+    What runs code is never suggested; whoever wants it types it.
+    """
+    names = [name for name in known if name not in _RUNS_CODE]
+    if not typed.startswith("--"):
+        other = typed.swapcase()
+        return f"; did you mean `{other}`?" if other in names else "."
+    # Without their dashes, which all of them share.
+    guess = nearest(typed[2:], [name[2:] for name in names if name.startswith("--")])
+    return guess.replace("`", "`--", 1)

@@ -29,15 +29,23 @@ def size_text(size_bytes: int | None) -> str:
     return f"{size_bytes / 1e9:,.1f} GB"
 
 
-def models_text(models: list[ModelInfo], chosen: str) -> str:
-    """Return the table of ``%llm list``; ``chosen`` is the model of this notebook."""
+def models_text(models: list[ModelInfo], chosen: str, name: str = "") -> str:
+    """Return the table of ``%llm list``.
+
+    Parameters
+    ----------
+    chosen : str
+        The model of this notebook, by name or path; "" for the host's default.
+    name : str
+        The name of a chosen path, where it is known.
+    """
     if not models:
         return (
             "There is no model. Install one (pip install jupyter-localllm[starter]) or name a file."
         )
     rows = [("", "model", "state", "size", "context window", "from")]
     for model in models:
-        is_chosen = model.id == chosen if chosen else model.is_default
+        is_chosen = model.id in (chosen, name) if chosen else model.is_default
         state = _STATES[model.state]
         if model.state is ModelState.LOADING and model.load_progress:
             state = f"loading {model.load_progress:.0%}"
@@ -47,18 +55,16 @@ def models_text(models: list[ModelInfo], chosen: str) -> str:
             ("*" if is_chosen else "", model.id, state, size_text(model.size_bytes), window, source)
         )
     lines = table(rows)
-    known = [model.id for model in models]
-    if chosen and chosen not in known:
+    has_star = any(row[0] for row in rows)
+    if chosen and not has_star:
         lines += ["", f"In use here: {chosen}"]
     for model in models:
         if model.state is ModelState.FAILED and model.error:
             lines += ["", f"{model.id} failed: {_error_text(model)}"]
         lines += [f"{model.id}: {warning}" for warning in model.warnings]
-    lines += [
-        "",
-        "* is what %%llm asks. Choose with %llm use MODEL, or for one cell %%llm -m MODEL.",
-    ]
-    return "\n".join(lines)
+    star = "* is what %%llm asks. " if has_star else ""
+    how = "Choose with %llm use MODEL, or for one cell %%llm -m MODEL."
+    return "\n".join([*lines, "", f"{star}{how}"])
 
 
 def status_text(status: HostStatus, chosen: str) -> str:

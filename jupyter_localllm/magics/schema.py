@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from ..assistant.structured import SchemaError, schema_of
 from .fences import shortened
 
 _MAX_BYTES = 1 << 20
+_BRACED = re.compile(r"\{\s*(?P<name>[^\W\d]\w*)\s*\}")
 
 
 def read_schema(argument: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema that the argument names or is.
 
-    A variable's name comes before a file's; a file is JSON.
+    A variable's name comes before a file's, and may have braces; a file is JSON.
 
     Raises
     ------
@@ -25,7 +27,16 @@ def read_schema(argument: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         One line that says what is wrong with it.
     """
     text = argument.strip()
+    braced = _BRACED.fullmatch(text)
+    if braced is not None and braced["name"] in variables:
+        text = braced["name"]
     try:
+        if braced is not None and text.startswith("{"):
+            raise SchemaError("there is no variable of this name")
+        if text.startswith("{") and text.count("{") > text.count("}"):
+            # Not shown again: the quotes in it may be gone with the words of the line.
+            text = "{…"
+            raise SchemaError("the { at its beginning is not closed in this line")
         if text.startswith("{"):
             return schema_of(text)
         if text in variables:

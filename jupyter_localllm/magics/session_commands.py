@@ -94,7 +94,8 @@ class SessionCommands:
         from .report import models_text
 
         models = self._ask(self._owner.host_session().call(lambda client: client.models()))
-        return models_text(models, self._owner.model)
+        model = self._owner.model
+        return models_text(models, model, self._owner.model_paths.name_of(model))
 
     def _use(self, command: UseModel) -> str:
         from .cell_arguments import model_of_alias
@@ -106,7 +107,11 @@ class SessionCommands:
         # Loading takes as long as it takes; the host has its own limit.
         load = self._owner.host_session().call(lambda client: client.load(name))
         info = self._ask(load, has_limit=False)
-        self._owner.model = name if is_path(name) else info.id
+        paths = self._owner.model_paths
+        paths.note(name, info.id)
+        # By its name it is found only while it is loaded, if it is in no folder of models.
+        path = name if is_path(name) else info.source == "path" and paths.path_of(info.id)
+        self._owner.model = path or info.id
         return loaded_text(info)
 
     def _unload(self, command: UnloadModel) -> str:
@@ -161,6 +166,9 @@ class SessionCommands:
         if command.chat is not None:
             return text
         limit = self._owner.max_history
+        if not limit:
+            sent = "No earlier turns are sent (LocalLLM.max_history is 0)."
+            return f"{text}\n\n{sent} %llm reset forgets all of them."
         sent = "1 turn is" if limit == 1 else f"{limit} turns are"
         return f"{text}\n\nThe last {sent} sent with a question. %llm reset forgets all of them."
 
@@ -228,14 +236,20 @@ class SessionCommands:
                 "%llm config lists them."
             )
         if command.value is not None:
-            trait = traits[command.name]
-            try:
-                setattr(self._owner, command.name, trait.from_string(command.value))
-            except (TraitError, ValueError):
-                raise UsageError(
-                    f"{shortened(command.value)!r} is no value of {command.name}: {trait.help}"
-                ) from None
+            self._set(command.name, traits[command.name], command.value)
         return f"{command.name} = {getattr(self._owner, command.name)!r}"
+
+    def _set(self, name: str, trait: Any, value: str) -> None:
+        from .settings import Refused, value_text
+
+        try:
+            setattr(self._owner, name, trait.from_string(value))
+        except Refused as error:
+            raise UsageError(f"{error}.") from None
+        except (TraitError, ValueError):
+            raise UsageError(
+                f"{shortened(value)!r} is no value of {name}, which is {value_text(trait)}."
+            ) from None
 
 
 def _settings_text(owner: LocalLLM, traits: dict[str, Any]) -> str:

@@ -8,7 +8,27 @@ from __future__ import annotations
 from typing import Any
 
 from IPython.core.magic import Magics
-from traitlets import Bool, Dict, Enum, Float, Int, Unicode, observe, validate
+from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, observe, validate
+
+
+class Refused(TraitError):
+    """A value that a setting does not take, with its own reason."""
+
+
+def value_text(trait: Any) -> str:
+    """Return what a value of a setting is, in words."""
+    none = ", or None" if trait.allow_none else ""
+    if isinstance(trait, Enum):
+        return f"one of {', '.join(map(str, trait.values or ()))}"
+    if isinstance(trait, Bool):
+        return "True or False"
+    if isinstance(trait, Dict):
+        return "a dictionary such as {'name': 'text'}"
+    if isinstance(trait, Int):
+        return f"a whole number of at least {trait.min}"
+    if isinstance(trait, Float):
+        return f"a number from {trait.min} to {trait.max}{none}"
+    return "text"
 
 
 class QuestionSettings(Magics):
@@ -76,14 +96,12 @@ class QuestionSettings(Magics):
     def _check_context(self, proposal: dict[str, Any]) -> str:
         import argparse
 
-        from traitlets import TraitError
-
         from .options import context
 
         try:
             return context(proposal["value"])
         except argparse.ArgumentTypeError as error:
-            raise TraitError(f"The setting context: {error}") from None
+            raise Refused(f"The setting context: {error}") from None
 
     @observe("default_language_model", "initial_language_model")
     def _take_model(self, change: dict[str, Any]) -> None:

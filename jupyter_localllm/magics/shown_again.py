@@ -14,6 +14,7 @@ from IPython.display import display
 from ..assistant.safe_markdown import safe_markdown
 from .display import terminal_text
 from .frontend import updates_outputs
+from .plain_output import print_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -31,7 +32,7 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
     LocalLLMError
         There is no diagram in it, or it cannot be drawn.
     """
-    answer = answers.last
+    answer = answers.newest
     if answer is None:
         raise UsageError("There is no answer in this session yet. Ask something with %%llm.")
     if part == "code":
@@ -40,10 +41,10 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
                 "The last answer has no Python code. %llm show shows all of it, and %%llm code "
                 "asks for code."
             )
-        print(terminal_text(answer.code))
+        print_line(terminal_text(answer.code))
         return
     if part == "prompt":
-        print(terminal_text(answer.question))
+        print_line(terminal_text(answer.question))
         return
     is_rich = updates_outputs(shell) if kind == "auto" else kind == "rich"
     if part == "diagram":
@@ -52,7 +53,7 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
         show_drawn(answer.diagram, is_rich=is_rich)
         return
     if not is_rich:
-        print(terminal_text(answer.text))
+        print_line(terminal_text(answer.text))
         return
     bundle = {"text/markdown": safe_markdown(answer.text).text, "text/plain": answer.text}
     # IPython leaves it untyped.

@@ -89,6 +89,15 @@ def test_line_commands() -> None:
         ('--system "open', "opened but not closed"),
         ("--system Don't", "opened but not closed"),
         ("--seed 1\u2028--bad", "--bad is not an option"),
+        ("-q", "-q is not an option. See"),
+        ("--exceute", "--exceute is not an option. See"),
+        ("-T 1", "did you mean `-t`?"),
+        ("-X", "-X is not an option. See"),
+        ("--stop", "--stop is not an option. See"),
+        ("-f yaml", "'yaml' is no format. There are markdown, code, json"),
+        ("-x  # note", "A comment cannot stand in this line; leave out `# note`"),
+        ("#note", "A comment cannot stand in this line; leave out `#note`"),
+        ("use smol", "Did you mean %llm use smol?"),
     ],
 )
 def test_bad_cell_options_are_one_line(line: str, expected: str) -> None:
@@ -109,6 +118,11 @@ def test_bad_cell_options_are_one_line(line: str, expected: str) -> None:
         ("use a b", "no option: b"),
         ("list all", "no option: all"),
         ("status " + "x" * 500, "no option: xxx"),
+        ("list # all", "leave out `# all`"),
+        ("reset --chat x", "--chat is not an option. See"),
+        ("ask", "has no command `ask`. To ask"),
+        ("code", "write %%llm code in the first line of a cell"),
+        ("generate smol", "write %%llm code in the first line of a cell"),
     ],
 )
 def test_bad_line_commands_are_one_line(line: str, expected: str) -> None:
@@ -132,6 +146,34 @@ def test_help_of_each_command(command: str) -> None:
     help_text = parse_line(f"{command} --help", {})
     assert isinstance(help_text, ShowHelp)
     assert help_text.text.startswith(f"usage: %llm {command}")
+
+
+@pytest.mark.parametrize("line", ["code --help", "help generate", "help ask", "code -x -h"])
+def test_help_of_an_action_that_only_cells_have(line: str) -> None:
+    found = parse_line(line, {})
+    assert isinstance(found, ShowHelp)
+    assert found.text.startswith("usage: %%llm")
+    assert "--max-tokens" in found.text
+
+
+NEEDED = [
+    *("print", "get_ipython", "display", "input", "__name__", "In", "Out", "Err", "_llm"),
+    *("exit", "quit", "open", "_", "__", "___", "_i", "_ii", "_ih", "_oh", "_dh", "_12", "_i12"),
+]
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_into_leaves_the_names_alone_that_the_session_needs(name: str) -> None:
+    for read in (parse_cell, lambda line, names: parse_line(f"diagram x {line}", names)):
+        with pytest.raises(UsageError) as caught:
+            read(f"--into {name}", {})
+        assert f"'{name}' is a name that Python or IPython needs" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_into_takes_every_other_name() -> None:
+    for name in ("answer", "_mine", "Printer", "größe"):
+        assert parse_cell(f"--into {name}", {}) == Ask(into=name)
 
 
 def test_help_wins_over_what_else_is_wrong() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
-from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics import register, unregister
-from jupyter_localllm.magics.cell_runs import CellRuns
+from jupyter_localllm.magics.cell_edits import is_edit
+from jupyter_localllm.magics.cell_runs import CellRun, CellRuns
 from tests.magics.conftest import owner_of
 
 
@@ -93,9 +97,8 @@ def test_a_failed_question_and_an_interrupt_are_no_errors_to_fix(
 def test_cells_that_a_cell_runs_are_none_of_their_own(
     shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(shell, "get_ipython().run_cell('1/0')", "one")
-    assert runs.current_error() is None
-    assert [each.source for each in runs.finished()] == ["get_ipython().run_cell('1/0')"]
+    run(shell, "get_ipython().run_cell('1 + 1')", "one")
+    assert [each.source for each in runs.finished()] == ["get_ipython().run_cell('1 + 1')"]
     run(shell, "", "two")
     assert len(runs.finished()) == 1
 
@@ -119,10 +122,11 @@ def test_err_stays_after_a_reload_and_nobody_listens_after_an_unload(
     register(shell)
     assert 1 in shell.user_ns["Err"]
     run(shell, "2/0")
-    assert set(owner_of(shell).runs.errors) == {1, 2}
+    errors = owner_of(shell).runs.errors
+    assert set(errors) == {1, 2}
     unregister(shell)
     run(shell, "3/0")
-    assert set(shell.user_ns["Err"]) == {1, 2}
+    assert set(errors) == {1, 2}
 
 
 def test_an_endless_error_is_bounded(
@@ -146,20 +150,167 @@ def test_groups_and_causes_are_told(
 
 
 def test_x_of_a_line_counts_once_for_each_run_and_only_while_it_runs(
-    shell: InteractiveShell, runs: CellRuns
+    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What a cell runs in turn cannot ask again with the words that were typed."""
     line = "code -x --retry 0"
+    taken: list[bool] = []
+
+    def take(line: str, cell: str) -> None:
+        for asked in ("code -x", "code -x --retry 0"):
+            taken.append(runs.take_execution(asked))
+        if cell.startswith("again"):
+            shell.run_cell(f"%%llm {line}\nhi", store_history=True)
+            taken.append(runs.take_execution(line))
+
     assert not runs.take_execution(line)
-    shell.events.trigger("pre_run_cell", ExecutionInfo(f"%%llm {line}\nhi", True, False, True, ""))
-    assert not runs.take_execution("code -x")
-    assert not runs.take_execution(line, "ai")
-    assert [runs.take_execution(line), runs.take_execution(line)] == [True, False]
-    shell.events.trigger("pre_run_cell", ExecutionInfo(f"%%llm {line}\nno", False, False, True, ""))
+    shell.register_magic_function(take, "cell", "llm")
+    run(shell, f"%%llm {line}\nagain")
+    assert taken == [False, True, False, False, False]
+    taken.clear()
+    run(shell, f"%%llm {line}\nhi")
+    run(shell, f"%%time\n%%llm {line}\nhi")
+    run(shell, f"x = 1\nget_ipython().run_cell_magic('llm', '{line}', 'hi')")
+    assert taken == [False, True, False, True, False, False]
     assert not runs.take_execution(line)
-    shell.events.trigger("pre_run_cell", ExecutionInfo(f"%%llm {line}\nhi", True, False, True, ""))
-    assert runs.take_execution(line)
-    shell.events.trigger(
-        "pre_run_cell", ExecutionInfo(f"x = 1\n%%llm {line}", True, False, True, "")
-    )
-    assert not runs.take_execution(line)
+
+
+# --- where there are no ids -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failed", "later"),
+    [
+        ("import pandsa", "import numpy"),
+        ("df['pirce']", "print(3)"),
+        ("print(valeu)", "print(3)"),
+        ("print(x)", "print(y)"),
+        ("1/0", "2"),
+        ("df['a']", "df['b']"),
+        ("import math\nmath.sqrt('x')", "import math\nprint(math.pi)"),
+        ("x = load('a')", "y = load('a')"),
+        ("f(x)", "def g():\n    f(x)"),
+        ("plt.plot(a)\nplt.show()", "plt.show()"),
+    ],
+)
+def test_another_cell_cures_nothing(failed: str, later: str) -> None:
+    assert not is_edit(failed, later)
+
+
+@pytest.mark.parametrize(
+    ("failed", "later"),
+    [
+        ("import pandsa", "import pandas"),
+        ("import pandsa as pd", "import pandas as pd"),
+        ("df['pirce']", "df['price']"),
+        ("print(valeu)", "print(value)"),
+        ("print(valeu", "print(valeu)"),
+        ("total = missing + 1", "total = 5 + 1"),
+        ("total = missing + 1", "missing = 5\n\ntotal = missing + 1"),
+        ("import math\nmath.sqrt('x')", "import math\nmath.sqrt(4)"),
+        ("for i in range(3)\n    print(i)", "for i in range(3):\n    print(i)"),
+        (
+            "def f(n):\n    s = 0\n    for i in range(n):\n        s += j\n    return s\nf(3)",
+            "def f(n):\n    s = 0\n    for i in range(n):\n        s += i\n    return s\n\nf(3)",
+        ),
+    ],
+)
+def test_the_same_cell_set_right_cures_its_error(failed: str, later: str) -> None:
+    assert is_edit(failed, later)
+
+
+def test_generated_code_that_failed_is_cured_in_whatever_cell_it_runs_well() -> None:
+    """It stood in no cell, so there is no cell that a person would go back to."""
+    failed = CellRun(1, "%%llm -x\nq", "one", "NameError", True, generated="print(valeu)")
+    assert failed.is_same_cell(CellRun(2, "print(value)", "two"))
+    assert not failed.is_same_cell(CellRun(2, "print(3)", "two"))
+    assert failed.is_same_cell(CellRun(2, "%%llm -x\nother words", "one"))
+
+
+def test_an_unlike_cell_without_an_id_leaves_the_error(
+    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "df = {}\ndf['pirce']")
+    run(shell, "print(valeu)")
+    run(shell, "print(3)")
+    assert current(runs) == "print(valeu)"
+
+
+# --- errors that are shown ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_loaded", [1, 3])
+def test_an_error_that_run_or_capture_shows_is_the_cells(
+    shell: InteractiveShell,
+    runs: CellRuns,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    n_loaded: int,
+) -> None:
+    for _ in range(n_loaded - 1):
+        register(shell)
+    runs = owner_of(shell).runs
+    script = tmp_path / "scr.py"
+    script.write_text("1/0\n")
+    run(shell, "int('x')", "one")
+    run(shell, f"%run {script}", "two")
+    assert current(runs).startswith("%run")
+    assert runs.errors[2].endswith("ZeroDivisionError: division by zero")
+    assert "scr.py" in runs.errors[2]
+    run(shell, "%%capture\n{}['k']", "three")
+    assert current(runs) == "%%capture\n{}['k']"
+    assert runs.errors[3].endswith("KeyError: 'k'")
+    # The shell counts on for what a cell runs.
+    assert 'File "In[3]", line 1' in runs.errors[3]
+    script.write_text("1\n")
+    run(shell, f"%run {script}", "two")
+    run(shell, "%%capture\n{'k': 1}['k']", "three")
+    assert current(runs) == "int('x')"
+
+
+def test_an_error_that_cannot_be_shown_is_known_and_its_cell_has_ended(
+    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A later cell was refused -x as one that this one ran."""
+    run(shell, "class Odd(Exception):\n    def __str__(self): raise OSError('no text')")
+
+    def cannot_show(*_: object) -> None:
+        raise UnicodeEncodeError("ascii", "€", 0, 1, "no such character")
+
+    shell._showtraceback = cannot_show
+    run(shell, "raise Odd()", "one")
+    assert runs.now is None
+    assert current(runs) == "raise Odd()"
+    assert "Odd: <exception str() failed>" in runs.errors[2]
+    assert "UnicodeEncodeError" not in runs.errors[2]
+
+
+def test_other_tools_that_wrap_what_shows_errors_stay(
+    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrapped before, after, and by tools that never take themselves away again."""
+    unregister(shell)
+    assert "showtraceback" not in vars(shell)
+    seen: list[str] = []
+
+    def wrap(name: str) -> None:
+        inner = shell.showtraceback
+
+        def shown(*args: Any, **kwargs: Any) -> None:
+            seen.append(name)
+            inner(*args, **kwargs)
+
+        shell.showtraceback = shown
+
+    wrap("first")
+    register(shell)
+    wrap("second")
+    register(shell)
+    run(shell, "%run no_such_file_at_all.py")
+    run(shell, "%%capture\n1/0")
+    assert seen == ["second", "first"] * 2
+    assert owner_of(shell).runs.errors[2].endswith("division by zero")
+    unregister(shell)
+    seen.clear()
+    run(shell, "%%capture\n1/0")
+    assert seen == ["second", "first"]

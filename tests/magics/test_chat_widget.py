@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
 
 import jupyter_localllm
 from jupyter_localllm.magics.chat_widget import OutputDisplay, chat_widget
@@ -104,6 +105,12 @@ def test_an_error_is_told_in_the_chat(tmp_path: Path) -> None:
 def test_without_ipywidgets_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(UsageError, match="pip install ipywidgets"):
+        chat_widget()
+
+
+def test_a_terminal_is_told_that_it_needs_a_notebook(shell: InteractiveShell) -> None:
+    assert not hasattr(shell, "kernel")
+    with pytest.raises(UsageError, match="needs a notebook"):
         chat_widget()
 
 

@@ -17,6 +17,7 @@ from jupyter_localllm.magics.display import (
     terminal_text,
     waiting_text,
 )
+from jupyter_localllm.magics.formats import Shown
 from jupyter_localllm.magics.frontend import is_console
 from jupyter_localllm.protocol import (
     CompletionChunk,
@@ -279,6 +280,20 @@ def test_plain_text_streams_without_being_repeated(
     answer.show(CompletionChunk("two"))
     answer.show(done())
     assert capsys.readouterr().out == "two\n"
+
+
+@pytest.mark.parametrize("reason", list(FinishReason))
+def test_a_row_of_a_table_is_printed_when_it_is_whole(
+    capsys: pytest.CaptureFixture[str], clock: Clock, reason: FinishReason
+) -> None:
+    answer = PlainDisplay(can_erase=False, by_line=True, is_concluded_by_caller=True, clock=clock)
+    for piece in ("|a|\n|-", "|\n|1|\n|2"):
+        answer.show(CompletionChunk(piece))
+    assert capsys.readouterr().out == "|a|\n|-|\n|1|\n"
+    answer.show(done(reason))
+    answer.conclude(Shown("", "a table"), note="Cut.")
+    held = "" if reason is FinishReason.LENGTH else "|2"
+    assert capsys.readouterr().out == f"{held}\n[Cut.]\n"
 
 
 def test_plain_progress_is_erased(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:

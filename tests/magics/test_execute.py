@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
+from jupyter_localllm.magics import time_limit
 from jupyter_localllm.magics.execute import run_code
+from jupyter_localllm.magics.time_limit import TimeLimitReached
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import CellRun, KernelSession
 from tests.magics.test_interrupt import check_is_idle
@@ -118,6 +123,23 @@ def test_the_last_error_is_the_cells(kernel: KernelSession) -> None:
     assert kernel.run("print('goes on')").check_ok().stdout == "goes on\n"
 
 
+def test_a_fix_after_a_failed_run_is_about_the_generated_code(kernel: KernelSession) -> None:
+    """The hint named %llm fix, which then found nothing, or the cell before."""
+    kernel.run("int('x')")
+    failed = kernel.run("%%llm -x --retry 1\nALWAYS\n")
+    assert failed.error is not None
+    assert "%llm fix corrects it" in failed.error["traceback"][-1]
+    for line in ("fix", "error", "fix 4", "error In[4]"):
+        shown = kernel.run(f"%llm {line} --show-prompt").check_ok().stdout
+        assert "raise KeyError('ALW' + 'AYS')\n```" in shown
+        assert "KeyError: 'ALWAYS'" in shown
+        assert "%%llm -x" not in shown
+        about = "About In[4], the code that -x ran: KeyError: 'ALWAYS'\n"
+        assert shown.startswith(about) is (line in ("fix", "error"))
+    kernel.run("raised = 1\nkey = 'ALW' + 'AYS'").check_ok()
+    assert "About In[4]" in kernel.run("%llm fix --show-prompt").check_ok().stdout
+
+
 def test_no_retry_means_one_attempt(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm -x --retry 0\nALWAYS\n")
     assert len(final_outputs(cell)) == 1
@@ -160,16 +182,81 @@ def test_code_that_was_cut_is_not_run(kernel: KernelSession) -> None:
 @pytest.mark.parametrize("trigger", ["LOOP", "SLEEPS"])
 def test_the_time_limit_ends_python_code(kernel: KernelSession, trigger: str) -> None:
     started = time.monotonic()
-    cell = kernel.run(f"%%llm -x --retry 0 --time-limit 0.5\n{trigger}\n")
+    cell = kernel.run(f"%%llm -x --time-limit 0.5\n{trigger}\n")
     assert time.monotonic() - started < 30
     assert cell.reply["ename"] == "CodeFailed"
     assert "ran longer than 0.5 s and was stopped" in cell.reply["evalue"]
+    # Once: what ran out of its time is not tried again.
+    assert len(final_outputs(cell)) == 1
+    assert cell.error is not None
+    *lines, hint = cell.error["traceback"]
+    assert "reached its time limit, so it is not tried again" in hint
+    assert "TimeLimitReached" in str(lines)
+    # Only frames of the generated code, for the person and for a model.
+    about = kernel.run("%llm fix --show-prompt").check_ok().stdout
+    for text in ("\n".join(lines), about):
+        assert "magics" not in text
+        assert "raise TimeLimitReached" not in text
+    assert "\nTimeLimitReached: The code ran longer than 0.5 s" in about
     assert kernel.run("print('goes on')").check_ok().stdout == "goes on\n"
 
 
 def test_code_that_swallows_the_time_limit_gets_it_again(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm -x --retry 0 --time-limit 0.5\nSTUBBORN\n").check_ok()
     assert cell.stdout == "TimeLimitReached\nTimeLimitReached\n"
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time limit that has little patience."""
+    monkeypatch.setattr(time_limit, "_REPEAT_S", 0.1)
+    monkeypatch.setattr(time_limit, "_FASTER_S", 0.05)
+
+
+SWALLOWS = """\
+import time
+while True:
+    try:
+        time.sleep(0.01)
+    except BaseException:
+        pass
+"""
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_loop_that_swallows_every_interrupt_is_ended(shell: InteractiveShell) -> None:
+    tracer, handler = sys.gettrace(), signal.getsignal(signal.SIGINT)
+    for code in (SWALLOWS, f"def f():\n{textwrap.indent(SWALLOWS, '    ')}\nf()"):
+        run = run_code(shell, code, time_limit_s=0.1)
+        assert isinstance(run.error, TimeLimitReached)
+        assert "time_limit.py" not in run.plain_traceback
+        assert "except BaseException" in run.plain_traceback
+        assert (sys.gettrace(), signal.getsignal(signal.SIGINT)) == (tracer, handler)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_that_interrupts_are_swallowed_is_said_while_it_runs(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nested loops outlive even two in a row; here, until the person was told."""
+    said: list[str] = []
+    shell.user_ns["is_told"] = lambda: said.append(capsys.readouterr().err) or "".join(said)
+    code = (
+        "import time\nwhile 'restart the kernel' not in is_told():\n    try:\n        try:\n"
+        "            time.sleep(0.01)\n        except BaseException:\n            pass\n"
+        "    except BaseException:\n        pass"
+    )
+    assert run_code(shell, code, time_limit_s=0.1).error is None
+
+
+def test_other_tools_that_show_errors_their_way_stay(shell: InteractiveShell) -> None:
+    """Such as rich, which puts its own method into the shell."""
+    shown: list[str] = []
+    shell._showtraceback = lambda kind, error, lines: shown.append(str(error))
+    assert run_code(shell, "1/0").plain_traceback.endswith("division by zero")
+    shell.run_cell("int('x')")
+    [only] = shown
+    assert only.startswith("invalid literal")
 
 
 def test_the_time_limit_leaves_the_interrupt_as_it_was(kernel: KernelSession) -> None:

@@ -124,3 +124,18 @@ def test_metadata_of_a_notebook_turns_nothing_on(tmp_path: Path, scripted_model:
     nb = nbformat.v4.new_notebook(cells=cells, metadata=marks)
     executed = execute(nb, tmp_path)
     assert executed.cells[2].outputs[0].text == "False\n"
+
+
+def test_an_interrupt_of_the_question_says_that_the_code_was_not_run(
+    asking: InteractiveShell,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.input", interrupted)
+    assert not ran(asking, "%%llm -x --confirm\nCODE")
+    captured = capsys.readouterr()
+    assert "The code was not run." in captured.out + captured.err
+    assert "The answer was stopped." not in captured.out + captured.err

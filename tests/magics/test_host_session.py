@@ -17,6 +17,7 @@ import pytest
 
 from jupyter_localllm.client.client import ConnectionLost
 from jupyter_localllm.errors import Cancelled, HostUnavailable, WorkerCrashed
+from jupyter_localllm.host import launch
 from jupyter_localllm.host.connection_file import (
     CONNECTION_FILE_ENV,
     ConnectionInfo,
@@ -127,6 +128,21 @@ def test_a_status_that_reached_nobody_is_asked_once_more(
     host = hosts()
     offer(monkeypatch, stale(host, tmp_path), info_of(host))
     assert run(server_version())
+
+
+def test_a_runtime_folder_that_cannot_be_made_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "runtime"
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder))
+    # The host that another test's shell may have started.
+    monkeypatch.setattr(launch, "_child", None)
+    with pytest.raises(HostUnavailable) as caught:
+        run(server_version())
+    assert str(folder) in caught.value.message
+    assert "Not a directory" in caught.value.message
+    assert "JUPYTER_RUNTIME_DIR" in caught.value.hint
 
 
 class DroppingHost:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics.interpolation import interpolated, visible_variables
-from jupyter_localllm.magics.value_text import text_of, tokens_of
 
 BUDGET = 100
 
@@ -114,74 +112,58 @@ def test_nothing_but_values_changes(text: str) -> None:
     assert re.sub(r"\{(\{[^{}]*\})\}", r"\1", text) == re.sub(r"\{(\{[^{}]*\})\}", r"\1", done.text)
 
 
-# --- long values ----------------------------------------------------------------------------
+# --- what was meant and is not there ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("budget", [30, 100, 1000])
+def notes(text: str, **more: object) -> list[str]:
+    return [each.note for each in interpolated(text, {**VARIABLES, **more}, BUDGET).unread]
+
+
+def test_a_mistyped_name_is_sent_as_it_stands_and_it_is_said() -> None:
+    held = {"prices": [1], "Total": 2}
+    assert notes("Sum {pirces} up.\nAnd {pirces}, {total}?", **held) == [
+        "{pirces} is no variable, so it was sent as it stands; did you mean {prices}?",
+        "{total} is no variable, so it was sent as it stands; did you mean {Total}?",
+    ]
+    [note] = notes("First is {price[0]}", **held)
+    assert note.endswith("did you mean {prices[0]}?")
+    assert notes("{rows[9]} {point.y}") == [
+        "{rows[9]} is not there, so it was sent as it stands.",
+        "{point.y} is not there, so it was sent as it stands.",
+    ]
+
+
 @pytest.mark.parametrize(
-    "value",
+    "text",
     [
-        "word " * 5000,
-        "日本語" * 3000,
-        list(range(10**6)),
-        dict.fromkeys(range(10**5), "x" * 100),
-        [[list(range(1000))] * 1000] * 1000,
-        np.zeros((4000, 30)),
-        np.arange(900).reshape(30, 30),
-        {"a": {"b": "c" * 10**5}},
+        *("{prices}", "{nothing}", "{xy}", "{out}", "{{pirces}}"),
+        *("f'{pirces}'", '"{pirces}".format()', "'{pirces}'", "const {pirces} = row;"),
+        *("`{pirces}`", "```\n{pirces}\n```", "    {pirces}", "<b>{pirces}</b>", "a{pirces}"),
+        *('{"a": {pirces}}', "${pirces}", r"\text{pirces}", "$x_{pirces}$", "{pirces} => 1"),
+        *(r"\frac{pirces}{2}", "if (x) {pirces} else {pirces}; {", "def f(): {pirces}|"),
     ],
-    ids=lambda value: type(value).__name__,
 )
-def test_long_values_keep_to_the_budget_and_say_so(value: object, budget: int) -> None:
-    shown = text_of(value, budget)
-    assert tokens_of(shown.text) <= budget + 4
-    assert shown.n_tokens_whole > budget
+def test_other_languages_are_no_mistakes(text: str) -> None:
+    assert notes(text, prices=[1]) == []
 
 
-def test_short_values_are_whole() -> None:
-    for value in ("text", 3.5, None, [1, "a"], {"z": 1, "a": 2}, {1}, np.arange(3)):
-        shown = text_of(value, BUDGET)
-        assert shown.n_tokens_whole == 0
-    assert text_of({"z": 1, "a": 2}, BUDGET).text == "{'z': 1, 'a': 2}"
-    assert "shape (3,)" in text_of(np.arange(3), BUDGET).text
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, RuntimeError])
+def test_a_property_that_raises_is_left_as_typed_and_it_is_said(
+    error: type[BaseException],
+) -> None:
+    """Seen: SystemExit in a property ended the cell with a long traceback."""
 
+    class Odd:
+        @property
+        def value(self) -> int:
+            raise error
 
-class DataFrame:
-    """As much of pandas's as is used; pandas is optional and not installed for the tests."""
-
-    __module__ = "pandas.core.frame"
-
-    def __init__(self, n_rows: int) -> None:
-        self.n_rows = n_rows
-        self.columns = ["name", "price"]
-        self.dtypes = ["object", "float64"]
-
-    def __len__(self) -> int:
-        return self.n_rows
-
-    def head(self, n_rows: int) -> DataFrame:
-        return DataFrame(min(n_rows, self.n_rows))
-
-    def to_string(self) -> str:
-        return "\n".join(f"{i}  apple  {i}.5" for i in range(self.n_rows))
-
-
-def test_a_table_is_its_shape_columns_and_first_rows() -> None:
-    shown = text_of(DataFrame(100_000), BUDGET)
-    assert shown.text.startswith("DataFrame with 100,000 rows and 2 columns\n")
-    assert "name (object), price (float64)" in shown.text
-    assert "apple" in shown.text
-    assert tokens_of(shown.text) <= BUDGET
-    assert shown.n_tokens_whole > 10_000
-    assert "All rows" in text_of(DataFrame(2), BUDGET).text
-
-
-def test_a_value_that_cannot_be_shown_is_no_error() -> None:
-    class Broken:
-        def __repr__(self) -> str:
-            raise ValueError
-
-    assert "Broken" in text_of(Broken(), BUDGET).text
+    done = interpolated("See {odd.value}", {"odd": Odd()}, BUDGET)
+    assert done.text == "See {odd.value}"
+    [place] = done.unread
+    assert place.note == (
+        f"{{odd.value}} raised {error.__name__} when it was read, so it was sent as it stands."
+    )
 
 
 # --- a session ------------------------------------------------------------------------------

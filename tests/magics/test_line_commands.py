@@ -2,174 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics import register, unregister
-from jupyter_localllm.magics.arguments import parse_cell, parse_line
-from jupyter_localllm.magics.commands import (
-    ActOn,
-    Ask,
-    Configure,
-    ListAliases,
-    RemoveAlias,
-    Reset,
-    SaveConversation,
-    SetAlias,
-    ShowAnswer,
-    ShowHelp,
-    ShowHistory,
-    StopAnswers,
-)
 from tests.gguf_builders.scripted import SCRIPTS
 from tests.magics.conftest import owner_of
 from tests.magics.kernel_session import KernelSession
-
-COMMANDS = [
-    *("list", "use", "status", "unload", "history", "reset", "error", "fix", "explain", "alias"),
-    *("dealias", "config", "show", "save", "stop", "version", "improve", "test", "doc"),
-    *("summarise", "translate"),
-]
-
-
-# --- parsing --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("line", "command"),
-    [
-        ("history", ShowHistory()),
-        ("history --chat 'My trip'", ShowHistory("My trip")),
-        ("reset", Reset()),
-        ("show", ShowAnswer()),
-        ("show code", ShowAnswer("code")),
-        ("save a.md --chat c --force", SaveConversation("a.md", "c", True)),
-        ("stop", StopAnswers()),
-        ("alias", ListAliases()),
-        ("alias big smol", SetAlias("big", "smol")),
-        ("alias t -t 0 --system 'Be brief.'", SetAlias("t", "-t 0 --system 'Be brief.'")),
-        ("dealias big", RemoveAlias("big")),
-        ("config", Configure()),
-        ("config max_tokens 7", Configure("max_tokens", "7")),
-        ("config LocalLLM.max_tokens = 7", Configure("max_tokens", "7")),
-        ("config max_tokens=7", Configure("max_tokens", "7")),
-        # The names of jupyter-ai 2.
-        ("register big smol", SetAlias("big", "smol")),
-        ("update big smol", SetAlias("big", "smol")),
-        ("delete big", RemoveAlias("big")),
-        ("error", ActOn(Ask(action="explain"), is_about_error=True)),
-        ("fix", ActOn(Ask(action="fix"), is_about_error=True)),
-        ("fix In[3] -t 0", ActOn(Ask(action="fix", temperature=0), "In[3]")),
-        ("explain In[3] in French", ActOn(Ask(action="explain"), "In[3]", "in French")),
-        (
-            "translate French Out[3]",
-            ActOn(Ask(action="translate", language="French"), "Out[3]"),
-        ),
-        ("summarize Out[3]", ActOn(Ask(action="summarise"), "Out[3]")),
-    ],
-)
-def test_lines_are_typed_commands(line: str, command: object) -> None:
-    assert parse_line(line, {}) == command
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example_or_an_option(command: str) -> None:
-    for line in (f"{command} --help", f"help {command}", f"{command} -h"):
-        found = parse_line(line, {})
-        assert isinstance(found, ShowHelp)
-        assert found.text.startswith(f"usage: %llm {command}")
-        assert "--help" in found.text or "Examples" in found.text
-
-
-def test_help_keeps_the_capitals_of_its_sentence() -> None:
-    found = parse_line("fix --help", {})
-    assert isinstance(found, ShowHelp)
-    assert "still there, or In[n]." in found.text
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("save", "Name a file"),
-        ("save talk.txt", "End its name with .md, .ipynb or .chat."),
-        ("show everything", "only answer, code, prompt"),
-        ("alias fix smol", "is a word of %llm already"),
-        ("alias 1x smol", "beginning with a letter"),
-        ("alias big", "Say what big stands for"),
-        ("alias big --bogus", "--bogus is not an option"),
-        ("dealias", "Name the alias"),
-        ("translate", "Name the language"),
-        ("fix -f code -x", "counts only in the first line"),
-        ("rest", "did you mean `reset`?"),
-    ],
-)
-def test_bad_lines_say_what_is_right(line: str, reason: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_line(line, {})
-    assert reason in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("code", Ask(action="code", format="code")),
-        ("-f CODE", Ask(action="code", format="code")),
-        ("-f md", Ask()),
-        ("explain smol", Ask("smol", action="explain")),
-        ("-t 0 smol", Ask("smol", 0)),
-        ("translate German smol", Ask("smol", action="translate", language="German")),
-        ("--schema s.json", Ask(format="json", schema="s.json")),
-        ("-f table --schema T", Ask(format="table", schema="T")),
-        ('--schema {"type": "array"}', Ask(format="json", schema='{"type": "array"}')),
-        ("--render", Ask(format="html", render=True)),
-        ("-x", Ask(action="code", format="code", execute=True)),
-        ("fix -x --retry 0", Ask(action="fix", format="code", execute=True, retry=0)),
-        ("code --dry-run", Ask(action="code", format="code", dry_run=True)),
-        ("--context cells 2-5 smol", Ask("smol", context="cells 2-5")),
-        ("--context 2-5,8", Ask(context="cells 2-5,8")),
-        ("--context=cells 3", Ask(context="cells 3")),
-        ("--chat 'My trip'", Ask(chat="My trip")),
-    ],
-)
-def test_actions_models_and_options(line: str, expected: Ask) -> None:
-    assert parse_cell(line, {}) == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("-f xml", "'xml' is no format"),
-        ("-f jsn", "did you mean `json`?"),
-        ("-x -f json", "-x is about code"),
-        ("explain -x", "-x is about code"),
-        ("--confirm", "belongs to -x"),
-        ("--time-limit 3", "belongs to -x"),
-        ("-x --time-limit 0", "from 0.1 to 86400"),
-        ("-f html --schema s", "--schema belongs to -f json"),
-        ("-f json --render", "--render belongs to -f html"),
-        ("--into for", "'for' is not a name"),
-        ("--context some", "not one of none, above"),
-        ("--context cells", "not one of none, above"),
-        ("--chat c --no-history", "use one of them"),
-        ("translate", "Name the language"),
-        ("--retry 99", "from 0 to 10"),
-        ("a -m b -m c", "Two models are named"),
-    ],
-)
-def test_options_that_contradict_are_refused(line: str, reason: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_cell(line, {})
-    assert reason in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-# --- doing ----------------------------------------------------------------------------------
 
 
 def output(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], line: str) -> str:
@@ -203,9 +48,29 @@ def test_settings_are_shown_and_changed(
     assert "max_history = 2" in shown
     assert "max_tokens = 7" in output(asking, capsys, "%llm config max_tokens 7")
     assert owner_of(asking).max_tokens == 7
-    assert "is no value of max_tokens" in output(asking, capsys, "%llm config max_tokens many")
+    refused = output(asking, capsys, "%llm config max_tokens many")
+    assert "'many' is no value of max_tokens, which is a whole number of at least 1." in refused
     assert "did you mean `max_tokens`?" in output(asking, capsys, "%llm config max_token 7")
     assert "max_history" in output(asking, capsys, "%config LocalLLM")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("max_tokens 0", "which is a whole number of at least 1."),
+        ("temperature hot", "which is a number from 0 to 5, or None."),
+        ("progress maybe", "which is True or False."),
+        ("display html", "which is one of auto, rich, plain."),
+        ("aliases x", "which is a dictionary such as {'name': 'text'}."),
+        ("context some", "'some' is not one of none, above, notebook, cells 2-5"),
+    ],
+)
+def test_a_setting_that_is_refused_says_what_is_one(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str], words: str, reason: str
+) -> None:
+    shown = output(asking, capsys, f"%llm config {words}")
+    assert reason in shown
+    assert len(shown.strip().splitlines()) == 1
 
 
 def test_the_prompt_is_shown_with_its_tokens_and_nothing_is_asked(
@@ -217,7 +82,7 @@ def test_the_prompt_is_shown_with_its_tokens_and_nothing_is_asked(
     assert "--- user, 4 tokens\nabc value\n" in shown
     assert "temperature 0" in shown
     assert "Nothing was sent" in shown
-    assert owner_of(asking).answers().last is None
+    assert owner_of(asking).answers().newest is None
     assert "Nothing was asked" in output(asking, capsys, "%llm history")
 
 
@@ -232,12 +97,103 @@ def test_the_last_answer_is_shown_again(
     assert "No answer of this notebook is being written" in output(asking, capsys, "%llm stop")
 
 
+@pytest.mark.parametrize(
+    ("cell", "guess"),
+    [
+        ("%%llm expalin\nx = 1", "Did you mean `explain`?"),
+        ("%%llm list\nx = 1", "Did you mean %llm list?"),
+        ("%%llm status\nx = 1", "Did you mean %llm status?"),
+        ("%%llm history -t 0\nx = 1", "Did you mean %llm history?"),
+    ],
+)
 def test_a_mistyped_action_is_guessed(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str], cell: str, guess: str
+) -> None:
+    shown = output(asking, capsys, cell)
+    assert "model_not_found" in shown
+    assert guess in shown
+    assert shown.count("Did you mean") == 1
+
+
+def test_a_model_given_by_path_can_be_used_by_its_name_and_loaded_again(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str], scripted_model: Path
+) -> None:
+    asking.run_cell("%%llm\nHELLO")
+    assert output(asking, capsys, "%llm list").startswith("   model")
+    [row] = [line for line in output(asking, capsys, "%llm list").splitlines() if "*" in line][:1]
+    assert row.split()[:2] == ["*", scripted_model.stem]
+    asking.run_cell(f"%llm use {scripted_model.stem}")
+    assert owner_of(asking).model == str(scripted_model)
+    asking.run_cell(f"%llm unload {scripted_model.stem}")
+    assert SCRIPTS["HELLO"] in output(asking, capsys, "%%llm\nHELLO")
+
+
+def test_a_model_that_one_cell_named_by_path_can_be_used_by_its_name(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str], scripted_model: Path
+) -> None:
+    owner_of(asking).model = ""
+    asking.run_cell(f"%%llm -m {scripted_model}\nHELLO")
+    # A question that nobody answered says nothing about names.
+    asking.run_cell("%%llm -m ./none.gguf\nHELLO")
+    asking.run_cell(f"%llm use {scripted_model.stem}")
+    asking.run_cell("%llm unload")
+    assert SCRIPTS["HELLO"] in output(asking, capsys, "%%llm\nHELLO")
+
+
+def test_the_list_explains_no_star_that_it_has_not(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    owner_of(asking).model = str(tmp_path / "none.gguf")
+    shown = output(asking, capsys, "%llm list")
+    assert f"In use here: {tmp_path / 'none.gguf'}" in shown
+    assert "*" not in shown
+    assert "Choose with %llm use MODEL" in shown
+
+
+@pytest.mark.parametrize("line", ["%llm", "%llm help", "%llm history", "%llm show", "%%llm -h"])
+def test_lines_print_where_the_output_is_no_utf8(
+    asking: InteractiveShell, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    asking.run_cell("%%llm\nEMOJI")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    result = asking.run_cell(line)
+    sys.stdout.flush()
+    assert result.success
+    assert b"?" in written.getvalue()
+
+
+def test_the_history_says_where_no_turn_is_sent(
     asking: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = output(asking, capsys, "%%llm expalin\nx = 1")
-    assert "model_not_found" in shown
-    assert "Did you mean `explain`?" in shown
+    asking.run_cell("%%llm\nHELLO", store_history=True)
+    owner_of(asking).max_history = 0
+    shown = output(asking, capsys, "%llm history")
+    assert "No earlier turns are sent (LocalLLM.max_history is 0)." in shown
+    assert "last 0" not in shown
+
+
+def test_a_prompt_that_is_too_long_is_told_with_what_a_cell_can_do(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asking.run_cell("%%llm\nHELLO", store_history=True)
+    for line in ("", " --no-history"):
+        shown = output(asking, capsys, f"%%llm{line}\n" + "word " * 20_000)
+        assert "[prompt_too_long]" in shown
+        assert "attach" not in shown
+        for advice in ("--no-history", "--context", "{name}"):
+            assert advice in shown
+
+
+def test_the_repair_of_a_diagram_refuses_what_it_does_not_heed(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asking.run_cell("%%mermaid\nflowchart TD\n  ==>> ??? {{\n", store_history=True)
+    options = ("--chat a", "--context above", "--system s", "-p tutor", "-f json", "--show-prompt")
+    for option in options:
+        shown = output(asking, capsys, f"%llm fix {option}")
+        assert "does not go with the repair of a diagram" in shown
+        assert len(shown.strip().splitlines()) == 1
 
 
 def test_ai_is_ours_only_on_request_and_only_if_nobody_has_it(

@@ -110,7 +110,9 @@ def test_the_lesson_runs_with_the_packaged_model(tmp_path: Path, smollm2_path: P
     assert "Nothing was sent" in cells["show"].outputs[0].text
     assert [output.output_type for output in cells["wrong"].outputs] == ["error"]
     for name in ("ask", "explain", "doc", "error", "repair", "run", "json"):
-        facts = cells[name].outputs[0].metadata["jupyter_localllm"]
+        # What a line chose itself is said above its answer.
+        answer = next(each for each in cells[name].outputs if each.output_type == "display_data")
+        facts = answer.metadata["jupyter_localllm"]
         assert facts["model"]
     # At this temperature the packaged model repairs the cell, and the code is run.
     printed = [output.text for output in cells["repair"].outputs if output.output_type == "stream"]

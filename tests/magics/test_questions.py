@@ -100,6 +100,37 @@ def test_the_error_goes_with_the_code(session: Session) -> None:
             session.line(line)
 
 
+def test_what_a_line_chose_itself_is_named(session: Session) -> None:
+    session.run("df = {}\ndf['pirce']")
+    session.run("print(valeu)")
+    session.run("print(3)")
+    chosen = "About In[2]: NameError: name 'valeu' is not defined"
+    for line in ("fix", "error"):
+        assert session.line(line).notes == (chosen,)
+        assert session.line(f"{line} In[1]").notes == ()
+    assert session.line("explain").notes == ("About In[3].",)
+    assert session.cell("fix").notes == ("About In[3].",)
+    assert session.cell("fix", "print(3)").notes == ()
+
+
+def test_an_error_is_explained_only_of_a_cell_that_failed(session: Session) -> None:
+    session.run("missing")
+    session.run("1 + 1")
+    for target in ("In[2]", "2", "Err[2]"):
+        with pytest.raises(UsageError, match=r"In\[2\] did not fail. There are Err\[1\]"):
+            session.line(f"error {target}")
+    assert "NameError" in sent(session.line("error In[1]"))
+    assert "1 + 1" in sent(session.line("fix In[2]"))
+
+
+@pytest.mark.parametrize("value", ["5", "None", "ValueError('mine')", "b'x'"])
+def test_what_a_person_puts_into_err_is_text(session: Session, value: str) -> None:
+    session.run("1")
+    session.run(f"Err[1] = {value}")
+    for line in ("explain Err[1]", "error In[1]", "explain --context cells 1"):
+        assert value in sent(session.line(line))
+
+
 def test_nothing_failed_is_said(session: Session) -> None:
     session.run("1 + 1")
     with pytest.raises(UsageError, match="No cell has failed in this session"):
@@ -188,6 +219,12 @@ def test_m_with_a_brace_is_parameters(session: Session) -> None:
     [
         ("--param topp 1", "did you mean `top_p`?"),
         ("--param top_p 3", "top_p: expected"),
+        ("--param response_format x", "response_format is not a parameter. There are max_tokens"),
+        ("--param top_p high", "top_p: expected a number. Correct"),
+        ("--param top_k 0.5", "top_k: expected a whole number. Correct"),
+        ("--param cache_prompt 3", "cache_prompt: expected true or false. Correct"),
+        ("--param stop 3", "stop: expected a text or a list. Correct"),
+        ("--param min_p -1", "min_p: expected a number of at least 0.0. Correct"),
         ("-m {'top_p':1}", "is not JSON"),
         ("-m '[1]' -m '{\"a\": 1}'", "a is not a parameter"),
         ("-p nobody", "There is no persona nobody"),

@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm import load_ipython_extension
 from jupyter_localllm.magics import register, unregister
+from tests.magics.conftest import owner_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,9 +82,39 @@ def test_reload_keeps_the_chosen_model(shell: InteractiveShell) -> None:
     assert owner.model == "mine"
 
 
-def test_unregister_takes_everything_away(shell: InteractiveShell) -> None:
+def test_reload_ext_keeps_what_the_session_has(shell: InteractiveShell) -> None:
+    shell.run_cell("%load_ext jupyter_localllm")
+    shell.run_cell("1 / 0", store_history=True)
+    owner_of(shell).model = "mine"
+    answers, errors = owner_of(shell).answers(), shell.user_ns["Err"]
+    assert shell.run_cell("%reload_ext jupyter_localllm").success
+    assert shell.user_ns["_llm"] is answers
+    assert shell.user_ns["Err"] is errors
+    assert owner_of(shell).model == "mine"
+    assert owner_of(shell).answers() is answers
+    assert shell.run_cell("%reload_ext jupyter_localllm").success
+    assert shell.run_cell("%unload_ext jupyter_localllm").success
+    assert not {"Err", "_llm"} & set(shell.user_ns)
+
+
+def test_what_a_person_calls_like_ours_stays_when_the_magics_leave(
+    shell: InteractiveShell,
+) -> None:
     register(shell)
+    shell.user_ns.update(Err=1, _llm=2)
     unregister(shell)
+    assert (shell.user_ns["Err"], shell.user_ns["_llm"]) == (1, 2)
+    register(shell)
+    assert (shell.user_ns["Err"], shell.user_ns["_llm"]) == (1, 2)
+
+
+def test_unregister_takes_everything_away(shell: InteractiveShell) -> None:
+    before = set(shell.user_ns)
+    register(shell)
+    owner_of(shell).answers()
+    assert {"Err", "_llm"} <= set(shell.user_ns)
+    unregister(shell)
+    assert set(shell.user_ns) == before
     assert loaded(shell) == (None, None)
     assert not [c for c in shell.configurables if type(c).__name__ == "LocalLLM"]
 
@@ -115,7 +146,12 @@ def test_a_module_that_only_begins_like_ours_is_another_owner(shell: Interactive
 
 @pytest.mark.parametrize(
     ("question", "expected"),
-    [("%llm?", "usage: %llm COMMAND"), ("%%llm?", "usage: %%llm"), ("%llm", "commands:")],
+    [
+        ("%llm?", "usage: %llm COMMAND"),
+        ("%%llm?", "usage: %%llm"),
+        ("%%explain?", "usage: %%explain"),
+        ("%llm", "commands:"),
+    ],
 )
 def test_help_is_found_where_ipython_users_look(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str], question: str, expected: str
@@ -133,6 +169,7 @@ def test_help_is_found_where_ipython_users_look(
         ("%%llm\n\n  \n", "The cell has no question."),
         ("%%llm status\n\n", "Did you mean %llm status?"),
         ("%%llm", "Did you mean the line magic %llm"),
+        ("%%llm history\n\n", "Did you mean %llm history?"),
         ("%%llm -t hot\nhi", "not a number"),
         ("%llm lst", "did you mean `list`?"),
     ],

@@ -83,5 +83,19 @@ def test_an_unfinished_row_is_left_out() -> None:
     assert find_table(whole_rows(cut)).rows == [["1", "2"]]
 
 
+@pytest.mark.parametrize("reason", ["length", "cancelled", "error"])
+def test_the_table_of_a_cut_answer_has_whole_rows_only(reason: str) -> None:
+    answer = LastAnswer(question="", text="|a|b|\n|-|-|\n|1|2|\n|3|", finish_reason=reason)
+    assert len(answer.table()) == 1
+    answer.finish_reason = "stop"
+    assert len(answer.table()) == 2
+
+
+def test_the_table_of_an_answer_is_what_into_binds() -> None:
+    frame = data_frame(Table(["a"], [["1"]]))
+    answer = LastAnswer(question="", text='[{"a": 1}]', format="table", value=frame)
+    assert answer.table() is frame
+
+
 def test_the_grammar_has_a_root() -> None:
     assert table_grammar().startswith("root ::= table2 | ")

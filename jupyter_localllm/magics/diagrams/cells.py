@@ -15,6 +15,7 @@ from IPython.core.magic import no_var_expand
 from ..magic_help import documented
 from ..names import DIAGRAM_CELLS, add_name
 from ..parsers import HelpRequested, Parser
+from ..plain_output import print_line
 from ..words import split_words
 from .options import add_keeping_options, read_options
 
@@ -72,7 +73,7 @@ class DiagramCells:
         try:
             values, others = parser.parse(split_words(line, self._owner.variables()))
         except HelpRequested as request:
-            print(request)
+            print_line(str(request))
             return
         parser.refuse_more(others, 0)
         if not cell.strip():
@@ -99,10 +100,10 @@ class DiagramCells:
             if not broken.is_repairable:
                 raise
             self._owner.runs.mark_diagram(broken)
-            print(terminal_text(broken.listing()))
+            print_line(terminal_text(broken.listing()))
             raise broken.final_error() from None
         if diagram.changes:
-            print(changes_text(diagram, is_full=values.changes))
+            print_line(changes_text(diagram, is_full=values.changes))
 
 
 def changes_text(diagram: Diagram, *, is_full: bool) -> str:

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from IPython.core.error import UsageError
+
 from ...assistant.diagrams.repair_turn import repair_request
 from ...errors import DiagramInvalid
+from ..actions import DRAWN
 from ..cell_runs import CellRuns
 from ..cell_targets import cell_number
 from ..question import Question
@@ -34,6 +37,33 @@ def broken_diagram(runs: CellRuns, target: str) -> BrokenDiagram | None:
     number = cell_number(target)
     run = None if number is None else runs.by_number(number)
     return None if run is None else run.broken_diagram
+
+
+def refuse_unheeded(ask: Ask) -> None:
+    """Refuse the options that say nothing about the repair of a diagram.
+
+    The model gets the source and the parser's message, and answers with a diagram.
+
+    Raises
+    ------
+    UsageError
+        One of them stands in the line.
+    """
+    is_other_format = ask.format not in ("markdown", *DRAWN)
+    given = {
+        "--chat": ask.chat,
+        "--context": ask.context,
+        "--system": ask.system,
+        "--persona": ask.persona,
+        f"-f {ask.format}": is_other_format,
+        "--show-prompt": ask.show_prompt,
+    }
+    option = next((name for name, value in given.items() if value), "")
+    if option:
+        raise UsageError(
+            f"{option} does not go with the repair of a diagram. Leave it out, or name the cell "
+            "whose code is to be corrected, as in %llm fix In[3]."
+        )
 
 
 def repair_question(

@@ -17,6 +17,7 @@ from ..answer_display import METADATA_KEY
 from ..display import publish_output, terminal_text
 from ..formats import Shown
 from ..frontend import updates_outputs
+from ..plain_output import print_line
 from .drawing import draw, theme_of
 from .value import Diagram, refuse_to_replace, save_value
 
@@ -92,7 +93,7 @@ class _Output:
     def show(self, diagram: Diagram) -> None:
         """Show the picture."""
         if not self._is_rich:
-            print(terminal_text(diagram.source.rstrip()))
+            print_line(terminal_text(diagram.source.rstrip()))
             return
         shown = Shown(None, diagram.source, picture=diagram)
         metadata = {METADATA_KEY: {"kind": "diagram"}}

@@ -21,6 +21,7 @@ from ...assistant.diagrams.sources.from_data import (
 from ..cell_targets import CellTargets, cell_number
 from ..interpolation import is_missing, value_of
 from ..parsers import nearest, shortened
+from ..plain_output import print_line
 from .output import show_diagram
 from .value import Diagram
 
@@ -56,7 +57,7 @@ def draw_target(
         shell, made.source, "mermaid", command.diagram, command.into, display_kind
     )
     for note in made.notes:
-        print(note)
+        print_line(note)
     return diagram
 
 

@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from ...assistant.diagrams.bundle import mime_bundle
 from ...assistant.diagrams.nouns import Drawing
 from ..commands import DiagramOptions
+from ..plain_output import print_line
 from .options import SUFFIXES
 
 
@@ -135,6 +136,6 @@ def save_value(value: object, options: DiagramOptions) -> None:
     """
     if isinstance(value, Diagram):
         path = value.save(options.save, force=options.may_replace)
-        print(f"Saved the diagram in {path}.")
+        print_line(f"Saved the diagram in {path}.")
     else:
-        print(f"Nothing was saved in {options.save}: the diagram could not be drawn.")
+        print_line(f"Nothing was saved in {options.save}: the diagram could not be drawn.")
