@@ -5,11 +5,13 @@
 #   PYTHON=python3.12 make lab      another Python (3.10 or newer) for a new .venv
 #   LAB_ARGS=--no-browser make lab  more arguments for JupyterLab
 #   TEST_ARGS="-k status" make test more arguments for pytest
+#   TEST_PROCESSES=0 make test      all tests in one process, in their order
 #   WHEELS=ADDRESS make lab         an index of prebuilt llama-cpp-python wheels (see the README)
 
 PYTHON ?= python3
 LAB_ARGS ?=
 TEST_ARGS ?=
+TEST_PROCESSES ?= 2
 WHEELS ?=
 
 VENV := $(CURDIR)/.venv
@@ -44,6 +46,9 @@ define install_packages
     $$as DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }; }
 endef
 
+# A file stays with one process, and neighbours stay together: they share a browser and servers.
+IN_PARALLEL := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
 .PHONY: help lab test env env-test engine node front-end browser pandoc lint soak bench format clean
 
 help:
@@ -60,7 +65,7 @@ lab: env
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
 test: env-test browser pandoc lint
-	$(VENV)/bin/python -m pytest $(TEST_ARGS)
+	$(VENV)/bin/python -m pytest $(IN_PARALLEL) --hypothesis-profile=ci $(TEST_ARGS)
 
 soak: env-test
 	$(VENV)/bin/python -m pytest -m soak $(TEST_ARGS)

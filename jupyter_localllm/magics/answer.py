@@ -88,13 +88,13 @@ def answer_question(
         raise UsageError(f"--into {question.into}: this is no name for a variable.")
     if question.execute and question.format != "code":
         question = dataclasses.replace(question, format="code")
-    schema = schema_for(question.schema, question.format, shell.user_ns)
     if question.diagram.save:
         from .diagrams.value import refuse_to_replace, save_value
 
         refuse_to_replace(question.diagram.save, may_replace=question.diagram.may_replace)
     asking = Asking(shell, session, question, settings)
     try:
+        schema = schema_for(question.schema, question.format, shell.user_ns)
         answer = Attempts(shell, asking, question, schema).run()
         if question.into is not None:
             shell.user_ns[question.into] = answer.value

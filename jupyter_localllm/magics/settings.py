@@ -5,6 +5,7 @@ There is none that runs code: ``-x`` is no setting. Imported by ``%load_ext``.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from IPython.core.magic import Magics
@@ -102,6 +103,14 @@ class QuestionSettings(Magics):
             return context(proposal["value"])
         except argparse.ArgumentTypeError as error:
             raise Refused(f"The setting context: {error}") from None
+
+    @validate("temperature")
+    def _check_temperature(self, proposal: dict[str, Any]) -> float | None:
+        value: float | None = proposal["value"]
+        if value is not None and math.isnan(value):
+            # On no side of a bound, so the trait itself takes it.
+            raise Refused("The setting temperature: nan is not a number from 0 to 5")
+        return value
 
     @observe("default_language_model", "initial_language_model")
     def _take_model(self, change: dict[str, Any]) -> None:

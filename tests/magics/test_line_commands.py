@@ -59,6 +59,7 @@ def test_settings_are_shown_and_changed(
     [
         ("max_tokens 0", "which is a whole number of at least 1."),
         ("temperature hot", "which is a number from 0 to 5, or None."),
+        ("temperature nan", "The setting temperature: nan is not a number from 0 to 5."),
         ("progress maybe", "which is True or False."),
         ("display html", "which is one of auto, rich, plain."),
         ("aliases x", "which is a dictionary such as {'name': 'text'}."),

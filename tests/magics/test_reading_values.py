@@ -23,6 +23,11 @@ class Odd:
     def ends(self):
         raise SystemExit
 
+class Shape:
+    @classmethod
+    def model_json_schema(cls, **_):
+        signal.raise_signal(signal.SIGINT)
+
 odd = Odd()
 table = {"odd": odd}
 prices = [1, 2]
@@ -37,6 +42,7 @@ big = list(range(5000))
         "%%llm\nWhat is {odd.slow}?",
         "%%llm\nWhat is in {table}?",
         "%%llm --show-prompt\n{odd}",
+        "%%llm --schema Shape\nHELLO",
         "%%llm explain\n{odd}",
         "%llm explain odd",
         "%llm summarise table",

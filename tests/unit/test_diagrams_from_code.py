@@ -9,7 +9,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jupyter_localllm.assistant.diagrams.sources.from_code import diagram_of_code
@@ -338,6 +338,7 @@ def programs(draw: st.DrawFn) -> str:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(code=programs(), answers=st.lists(st.lists(st.integers(0, 7), max_size=40), max_size=6))
+@example(code="def f():\n  try:\n    act()\n  except ValueError:\n    return\n", answers=[[5]])
 def test_random_programs_only_go_along_edges(code: str, answers: list[list[int]]) -> None:
     chart = Flowchart(code)
     for given_answers in answers:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -32,17 +33,22 @@ def own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
+def refused() -> AbstractContextManager[object]:
+    # By its words: a worker process of pytest has the guard of its parent too, as another module.
+    return pytest.raises(RuntimeError, match="A connection off this machine was tried")
+
+
 def test_connect_off_loopback_is_refused_and_logged(own_log: Path) -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
-        pytest.raises(loopback_only.OffMachineConnection),
+        refused(),
     ):
         sock.connect((ELSEWHERE, 9))
     assert ELSEWHERE in own_log.read_text()
 
 
 def test_looking_up_a_name_is_refused(own_log: Path) -> None:
-    with pytest.raises(loopback_only.OffMachineConnection):
+    with refused():
         socket.getaddrinfo("models.invalid", 443, flags=socket.AI_NUMERICHOST)
     assert "models.invalid" in own_log.read_text()
 

@@ -25,7 +25,8 @@ _NODE = re.compile(r'^\s*(n\d+)(\(\[|\[|\{\{|\{)"(.*)"(\]\)|\]|\}\}|\})$')
 _GROUP = re.compile(r'^\s*subgraph (\w+)\["')
 
 FILE = "<traced>"
-_CLEANING = {"COPY", "POP_EXCEPT", "POP_EXCEPT_AND_RERAISE", "RERAISE"}
+_CLEANING = {"COPY", "POP_EXCEPT"}
+_RAISING = {"RERAISE", "POP_EXCEPT_AND_RERAISE"}
 
 
 class Stopped(BaseException):
@@ -139,11 +140,17 @@ def _tracing(code: CodeType, lines: list[int]) -> Iterator[None]:
         if frame.f_code is not code:
             return None
         # Where an error leaves a "finally", CPython cleans up under the number of its last line.
-        if event == "line" and names.get(frame.f_lasti) not in _CLEANING:
+        if event == "line" and frame.f_lasti not in leaving:
             lines.append(frame.f_lineno)
         return trace
 
-    names = {instruction.offset: instruction.opname for instruction in dis.get_instructions(code)}
+    leaving: set[int] = set()
+    is_leaving = False
+    for instruction in reversed(list(dis.get_instructions(code))):
+        is_cleaning = is_leaving and instruction.opname in _CLEANING
+        is_leaving = is_cleaning or instruction.opname in _RAISING
+        if is_leaving:
+            leaving.add(instruction.offset)
     before = sys.gettrace()
     sys.settrace(trace)
     try:
