@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from jupyter_localllm.assistant.history import ChatHistory
 from jupyter_localllm.host.launch import ChildHost
 from jupyter_localllm.magics import register, unregister
 from jupyter_localllm.magics.magics import LocalLLM
@@ -88,6 +90,19 @@ def asking(shell: InteractiveShell, scripted_model: Path) -> Iterator[Interactiv
     owner_of(shell).model = str(scripted_model)
     yield shell
     unregister(shell)
+
+
+@pytest.fixture
+def chats_file(tmp_path: Path) -> Path:
+    """Where the kept chats of a test are."""
+    return tmp_path / "chats.sqlite3"
+
+
+@pytest.fixture
+def sidebar(chats_file: Path) -> Iterator[ChatHistory]:
+    """The server's view of the same file."""
+    with closing(ChatHistory(chats_file)) as history:
+        yield history
 
 
 @pytest.fixture

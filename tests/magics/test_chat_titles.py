@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,6 @@ from jupyter_localllm.assistant.history import ChatHistory
 from jupyter_localllm.chat_protocol import NewChat
 from jupyter_localllm.magics.conversations import NamedChats
 from tests.magics.chat_samples import ask, only_chat, questions, turn
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "chats.sqlite3"
-
-
-@pytest.fixture
-def sidebar(file: Path) -> Iterator[ChatHistory]:
-    """The server's view of the same file."""
-    with closing(ChatHistory(file)) as history:
-        yield history
 
 
 @pytest.mark.parametrize(
@@ -38,21 +24,21 @@ def sidebar(file: Path) -> Iterator[ChatHistory]:
     ],
 )
 def test_titles_that_look_alike_are_one_chat(
-    file: Path, sidebar: ChatHistory, kept: str, typed: str
+    chats_file: Path, sidebar: ChatHistory, kept: str, typed: str
 ) -> None:
     sidebar.create_chat("local", NewChat("c1", title=kept))
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     ask(chats, typed, "a")
     assert questions(only_chat(sidebar)) == ["a"]
     assert chats.existing(typed).chat_id == "c1"
 
 
 def test_chats_that_differ_in_capitals_alone_are_each_reached(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for chat_id, title in (("c1", "Trip"), ("c2", "TRIP")):
         sidebar.create_chat("local", NewChat(chat_id, title=title))
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     assert [chats.existing(title).chat_id for title in ("Trip", "TRIP")] == ["c1", "c2"]
     assert capsys.readouterr().out == ""
     assert chats.existing("trip").chat_id == "c2"
@@ -60,12 +46,12 @@ def test_chats_that_differ_in_capitals_alone_are_each_reached(
 
 
 def test_of_two_chats_of_one_title_the_newest_is_taken_and_the_other_told(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for chat_id in ("c1", "c2"):
         sidebar.create_chat("local", NewChat(chat_id, title="shared"))
     sidebar.add_messages("local", "c1", turn("a"))
-    ask(NamedChats(file), "shared", "b")
+    ask(NamedChats(chats_file), "shared", "b")
     assert questions(sidebar.get_chat("local", "c1")) == ["a", "b"]
     assert capsys.readouterr().out == (
         "2 chats have the title “shared”; this is the one that was used last. To reach the other, "
@@ -74,7 +60,7 @@ def test_of_two_chats_of_one_title_the_newest_is_taken_and_the_other_told(
 
 
 def test_a_chat_older_than_the_sidebars_list_is_not_begun_again(
-    file: Path, sidebar: ChatHistory
+    chats_file: Path, sidebar: ChatHistory
 ) -> None:
     sidebar.create_chat("local", NewChat("old", title="old"))
     sidebar.add_messages("local", "old", turn("a"))
@@ -82,5 +68,5 @@ def test_a_chat_older_than_the_sidebars_list_is_not_begun_again(
         for number in range(500):
             sidebar.create_chat("local", NewChat(f"c{number}", title=f"newer {number}"))
     assert "old" not in [chat.chat_id for chat in sidebar.list_chats("local")]
-    ask(NamedChats(file), "old", "b")
+    ask(NamedChats(chats_file), "old", "b")
     assert questions(sidebar.get_chat("local", "old")) == ["a", "b"]

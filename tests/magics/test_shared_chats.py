@@ -31,25 +31,13 @@ from tests.magics.conftest import owner_of
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "chats.sqlite3"
-
-
-@pytest.fixture
-def sidebar(file: Path) -> Iterator[ChatHistory]:
-    """The server's view of the same file."""
-    with closing(ChatHistory(file)) as history:
-        yield history
-
-
 # --- two notebooks --------------------------------------------------------------------------
 
 
 def test_two_notebooks_that_begin_one_chat_at_once_make_one(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, two = NamedChats(file), NamedChats(file)
+    one, two = NamedChats(chats_file), NamedChats(chats_file)
     seen_by_one, seen_by_two = one.open("shared"), two.open("Shared")
     keep(one, seen_by_one, "a")
     assert capsys.readouterr().out == ""
@@ -62,9 +50,9 @@ def test_two_notebooks_that_begin_one_chat_at_once_make_one(
 
 
 def test_a_turn_that_came_while_an_answer_was_written_stays_in_sight(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    slow, quick = NamedChats(file), NamedChats(file)
+    slow, quick = NamedChats(chats_file), NamedChats(chats_file)
     ask(slow, "c", "before")
     seen = slow.open("c")
     ask(quick, "c", "HELLO during")
@@ -96,9 +84,9 @@ def test_both_notebooks_answers_are_in_the_history_of_a_cell(
 
 
 def test_nobody_writes_between_the_last_look_and_the_turn(
-    file: Path, sidebar: ChatHistory, monkeypatch: pytest.MonkeyPatch
+    chats_file: Path, sidebar: ChatHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chats, other = NamedChats(file), NamedChats(file)
+    chats, other = NamedChats(chats_file), NamedChats(chats_file)
     ask(chats, "c", "before")
     seen, seen_by_other = chats.open("c"), other.open("c")
     monkeypatch.setattr(history_file, "BUSY_TIMEOUT_MS", 20)
@@ -122,9 +110,9 @@ def test_nobody_writes_between_the_last_look_and_the_turn(
 class Kernel:
     """A process that keeps turns as cells do; killed at the end where it still runs."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, chats_file: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "utf8", "-m", "tests.magics.chat_child", str(file)],
+            [sys.executable, "-X", "utf8", "-m", "tests.magics.chat_child", str(chats_file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -157,8 +145,8 @@ class Kernel:
 
 
 @pytest.fixture
-def kernels(file: Path) -> Iterator[tuple[Kernel, Kernel]]:
-    with closing(Kernel(file)) as one, closing(Kernel(file)) as two:
+def kernels(chats_file: Path) -> Iterator[tuple[Kernel, Kernel]]:
+    with closing(Kernel(chats_file)) as one, closing(Kernel(chats_file)) as two:
         yield one, two
 
 
@@ -184,9 +172,9 @@ def test_two_kernels_share_a_chat(kernels: tuple[Kernel, Kernel], sidebar: ChatH
 
 
 def test_an_answer_that_the_sidebar_writes_meanwhile_stays_in_sight(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     ask(chats, "c", "before")
     seen = chats.open("c")
     question = turn("in the sidebar", seen.parent_id)[0]
@@ -205,9 +193,9 @@ def test_an_answer_that_the_sidebar_writes_meanwhile_stays_in_sight(
 
 
 def test_a_turn_below_an_answer_that_was_replaced_meanwhile_is_a_branch_and_says_so(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     ask(chats, "c", "a")
     seen = chats.open("c")
     [question, first] = seen.path
@@ -232,12 +220,12 @@ def test_a_turn_that_the_sidebar_put_beside_a_cells_is_told_of_in_the_history(
     asking: InteractiveShell, private_folders: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A page that had not heard of the cell's turn yet asks below the one before."""
-    file = private_folders / "jupyter_data_dir" / "localllm" / "chats.sqlite3"
-    chats = NamedChats(file)
+    chats_file = private_folders / "jupyter_data_dir" / "localllm" / "chats.sqlite3"
+    chats = NamedChats(chats_file)
     ask(chats, "c", "a")
     shown_in_page = chats.open("c")
     ask(chats, "c", "from a cell")
-    with closing(ChatHistory(file)) as sidebar:
+    with closing(ChatHistory(chats_file)) as sidebar:
         late = turn("from the page", shown_in_page.parent_id)
         sidebar.add_messages("local", only_chat(sidebar).chat_id, late)
     asking.run_cell("%llm history --chat c").raise_error()
@@ -248,9 +236,9 @@ def test_a_turn_that_the_sidebar_put_beside_a_cells_is_told_of_in_the_history(
 
 
 def test_a_chat_that_is_deleted_meanwhile_is_whole_after_undo(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     ask(chats, "c", "a")
     seen = chats.open("c")
     chat_id = only_chat(sidebar).chat_id
@@ -262,13 +250,15 @@ def test_a_chat_that_is_deleted_meanwhile_is_whole_after_undo(
     assert questions(only_chat(sidebar)) == ["a", "b"]
 
 
-def test_a_chat_that_is_gone_for_good_is_not_made_again(file: Path, sidebar: ChatHistory) -> None:
-    chats = NamedChats(file)
+def test_a_chat_that_is_gone_for_good_is_not_made_again(
+    chats_file: Path, sidebar: ChatHistory
+) -> None:
+    chats = NamedChats(chats_file)
     ask(chats, "c", "a")
     seen = chats.open("c")
     sidebar.delete_chat("local", only_chat(sidebar).chat_id)
     a_day_later = time.time_ns() // 1_000_000 + KEEP_DELETED_MS + 1000
-    with closing(ChatHistory(file, now_ms=lambda: a_day_later)) as purging:
+    with closing(ChatHistory(chats_file, now_ms=lambda: a_day_later)) as purging:
         purging.open()
     with pytest.raises(NotFound):
         keep(chats, seen, "b")
@@ -276,9 +266,9 @@ def test_a_chat_that_is_gone_for_good_is_not_made_again(file: Path, sidebar: Cha
 
 
 def test_a_chat_that_is_renamed_meanwhile_gets_the_turn_and_its_title_is_told(
-    file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, sidebar: ChatHistory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     ask(chats, "old", "a")
     seen = chats.open("old")
     sidebar.change_chat("local", only_chat(sidebar).chat_id, ChatChange(title="new"))
@@ -292,9 +282,9 @@ def test_a_chat_that_is_renamed_meanwhile_gets_the_turn_and_its_title_is_told(
 
 
 def test_a_locked_history_is_told_and_nothing_of_the_turn_is_kept(
-    file: Path, sidebar: ChatHistory, monkeypatch: pytest.MonkeyPatch
+    chats_file: Path, sidebar: ChatHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     ask(chats, "c", "a")
     seen, new = chats.open("c"), chats.open("new")
     monkeypatch.setattr(history_file, "BUSY_TIMEOUT_MS", 20)
@@ -308,7 +298,7 @@ def test_a_locked_history_is_told_and_nothing_of_the_turn_is_kept(
 
 
 def test_an_interrupt_while_saving_is_told_and_leaves_no_half_of_a_turn(
-    file: Path,
+    chats_file: Path,
     sidebar: ChatHistory,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -316,7 +306,7 @@ def test_an_interrupt_while_saving_is_told_and_leaves_no_half_of_a_turn(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    chats = NamedChats(file)
+    chats = NamedChats(chats_file)
     named = chats.open("c")
     with monkeypatch.context() as patch:
         # The chat is made and both messages are added, in a transaction that is not at its end.
@@ -330,8 +320,8 @@ def test_an_interrupt_while_saving_is_told_and_leaves_no_half_of_a_turn(
 
 
 def test_chats_that_a_damaged_file_lost_are_told(
-    file: Path, capsys: pytest.CaptureFixture[str]
+    chats_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file.write_bytes(b"my notes\n" * 1000)
-    assert NamedChats(file).open("c").chat is None
+    chats_file.write_bytes(b"my notes\n" * 1000)
+    assert NamedChats(chats_file).open("c").chat is None
     assert "No chat could be read from it." in capsys.readouterr().err
