@@ -31,8 +31,8 @@ TIMEOUT_S = 300.0
 #: here keeps to 20 tokens a second on every machine.
 _PACED = """
 import asyncio
-from jupyter_localllm.magics.answer import AnswerSettings, answer_question
-from jupyter_localllm.magics.question import Question
+from jupyter_localllm.magics.answers.answer import AnswerSettings, answer_question
+from jupyter_localllm.magics.questions.question import Question
 from jupyter_localllm.protocol import *
 
 class Paced:

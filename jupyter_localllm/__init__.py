@@ -42,7 +42,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 def __getattr__(name: str) -> Any:
     """Import ``chat_widget``, a chat for a cell, only where somebody asks for it."""
     if name == "chat_widget":
-        from .magics.chat_widget import chat_widget
+        from .magics.chats.chat_widget import chat_widget
 
         return chat_widget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,11 @@ This package turns a cell into a request and an answer into a display. It talks 
 through ``client`` and starts one through ``host.launch``; it never runs a model and never imports
 ``server``. Loading the extension is on everybody's start-up path, so ``msgspec``, ``httpx`` and
 ``asyncio`` come with the first question, not before.
+
+``magics.py`` is what IPython calls. What is typed is read in ``lines/``; ``cells/`` knows the cells
+of the session; ``questions/`` puts a question together, with ``values/`` in it; ``answers/`` has it
+answered, with ``execution/`` for ``-x``; ``output/`` shows it, ``chats/`` remembers it, and
+``diagrams/`` draws.
 """
 
 from __future__ import annotations
@@ -40,8 +45,8 @@ def register(shell: InteractiveShell) -> None:
             f"{owner} already provides %%llm in this session, so jupyter_localllm was not loaded. "
             "Restart the kernel and load only one of the two."
         )
-    from .completion import complete_with
-    from .empty_bodies import allow_empty_bodies
+    from .cells.empty_bodies import allow_empty_bodies
+    from .lines.completion import complete_with
     from .magics import LocalLLM
 
     earlier = _remove_own(shell) or _returned(shell)
@@ -56,8 +61,8 @@ def register(shell: InteractiveShell) -> None:
 
 def unregister(shell: InteractiveShell) -> None:
     """Take the magics out of the shell; called by ``%unload_ext``."""
-    from .completion import stop_completing
-    from .empty_bodies import refuse_empty_bodies
+    from .cells.empty_bodies import refuse_empty_bodies
+    from .lines.completion import stop_completing
 
     stop_completing(shell)
     refuse_empty_bodies(shell)

@@ -14,25 +14,25 @@ from IPython.core.error import UsageError
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import observe
 
-from .cell_runs import CellRuns
+from .cells.cell_runs import CellRuns
 from .diagrams.cells import DiagramCells
 from .diagrams.options import with_type
-from .magic_help import documented
+from .lines.magic_help import documented
 from .model_paths import ModelPaths
 from .names import add_name
-from .plain_output import print_line
+from .output.plain_output import print_line
 from .settings import QuestionSettings
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..assistant.fitting import TokenCounter
-    from .commands import ActOn, Ask, Command
-    from .composer import Composed, Composer
-    from .conversations import Memory, NamedChats
+    from .answers.last_answer import Answers
+    from .chats.conversations import Memory, NamedChats
     from .diagrams.errors import BrokenDiagram
     from .host_session import HostSession
-    from .last_answer import Answers
+    from .lines.commands import ActOn, Ask, Command
+    from .questions.composer import Composed, Composer
 
 Result = TypeVar("Result")
 
@@ -45,19 +45,19 @@ _ENFORCED = ("json", "table")
 
 
 def _line_help() -> str:
-    from .arguments import line_help
+    from .lines.arguments import line_help
 
     return line_help()
 
 
 def _cell_help() -> str:
-    from .arguments import cell_help
+    from .lines.arguments import cell_help
 
     return cell_help()
 
 
 def _explain_help() -> str:
-    from .arguments import action_help
+    from .lines.arguments import action_help
 
     return action_help("explain", "%%explain")
 
@@ -83,8 +83,8 @@ class LocalLLM(QuestionSettings):
     @documented(_line_help)
     def line(self, line: str) -> None:
         """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
-        from .arguments import parse_line
-        from .commands import ActOn
+        from .lines.arguments import parse_line
+        from .lines.commands import ActOn
 
         command = parse_line(line, self.variables())
         if isinstance(command, ActOn):
@@ -141,8 +141,8 @@ class LocalLLM(QuestionSettings):
 
     def _cell(self, line: str, body: str, magic: str) -> None:
         from .actions import ACTIONS
-        from .arguments import parse_cell
-        from .commands import ShowHelp
+        from .lines.arguments import parse_cell
+        from .lines.commands import ShowHelp
 
         self.runs.mark_question()
         command = parse_cell(line, self.variables(), self.aliases)
@@ -155,7 +155,7 @@ class LocalLLM(QuestionSettings):
                 "by hand. Here it was added by a program, an alias or a cell that ran another."
             )
         if not body.strip() and ACTIONS[command.action].body == "words":
-            from .advice import empty_question
+            from .questions.advice import empty_question
 
             raise UsageError(empty_question(line))
         self._ask(with_type(command, body), line, body)
@@ -183,7 +183,7 @@ class LocalLLM(QuestionSettings):
 
     def _ask(self, command: Ask | ActOn, line: str, body: str = "") -> None:
         from ..errors import LocalLLMError
-        from .advice import with_advice
+        from .questions.advice import with_advice
 
         try:
             self._answer(command, body)
@@ -191,8 +191,8 @@ class LocalLLM(QuestionSettings):
             raise with_advice(error, line) from None
 
     def _answer(self, command: Ask | ActOn, body: str) -> None:
-        from .answer import AnswerSettings, answer_question
-        from .commands import ActOn
+        from .answers.answer import AnswerSettings, answer_question
+        from .lines.commands import ActOn
 
         ask = command.ask if isinstance(command, ActOn) else command
         answers = self.answers()
@@ -220,7 +220,7 @@ class LocalLLM(QuestionSettings):
         return broken_diagram(self.runs, command.target)
 
     def _fix_diagram(self, ask: Ask, broken: BrokenDiagram) -> None:
-        from .answer import AnswerSettings, answer_question
+        from .answers.answer import AnswerSettings, answer_question
         from .diagrams.fixes import refuse_unheeded, repair_question
 
         refuse_unheeded(ask)
@@ -232,8 +232,8 @@ class LocalLLM(QuestionSettings):
         answer_question(self.the_shell, self.host_session(), question, settings)
 
     def _composer(self) -> Composer:
-        from .composer import Composer, Settings
-        from .interpolation import visible_variables
+        from .questions.composer import Composer, Settings
+        from .values.interpolation import visible_variables
 
         settings = Settings(
             model=self.model,
@@ -259,7 +259,7 @@ class LocalLLM(QuestionSettings):
         return self.run_on_bridge(call, has_limit=False)
 
     def _show_prompt(self, composed: Composed) -> None:
-        from .prompt_report import count_tokens, prompt_text
+        from .questions.prompt_report import count_tokens, prompt_text
 
         request, counter = composed.question.request, self._token_counter()
         call = self.host_session().call(lambda client: count_tokens(client, request, counter))
@@ -279,7 +279,7 @@ class LocalLLM(QuestionSettings):
         return answers
 
     def _first_answers(self) -> Answers:
-        from .last_answer import Answers
+        from .answers.last_answer import Answers
 
         existing = self.variables().get("_llm")
         # Loaded again in one session: the answers so far are still the person's.
@@ -289,7 +289,7 @@ class LocalLLM(QuestionSettings):
     def memory(self) -> Memory:
         """Return the turns of this session."""
         if self._memory is None:
-            from .conversations import Memory
+            from .chats.conversations import Memory
 
             self._memory = Memory()
         return self._memory
@@ -298,7 +298,7 @@ class LocalLLM(QuestionSettings):
         """Return the sidebar's chats."""
         from pathlib import Path
 
-        from .conversations import NamedChats, default_history_file
+        from .chats.conversations import NamedChats, default_history_file
 
         path = Path(self.history_file).expanduser() if self.history_file else None
         return NamedChats(path or default_history_file())
@@ -351,7 +351,7 @@ class LocalLLM(QuestionSettings):
         """Wait for a coroutine; an interrupt or too long a silence is one line."""
         from ..client import bridge
         from ..errors import HostUnavailable
-        from .answer import AnswerStopped
+        from .answers.answer import AnswerStopped
 
         try:
             return bridge.run(coroutine, _REPLY_TIMEOUT_S if has_limit else None)
@@ -366,7 +366,7 @@ class LocalLLM(QuestionSettings):
     # --- lines ------------------------------------------------------------------------------
 
     def _line_command(self, command: Command) -> None:
-        from .commands import DrawTarget, ShowAnswer, ShowHelp
+        from .lines.commands import DrawTarget, ShowAnswer, ShowHelp
 
         if isinstance(command, ShowHelp):
             print_line(command.text)

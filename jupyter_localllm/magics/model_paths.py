@@ -7,7 +7,7 @@ standard library only.
 
 from __future__ import annotations
 
-from .words import is_path
+from .lines.words import is_path
 
 
 class ModelPaths:

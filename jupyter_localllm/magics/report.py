@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..assistant.chat_tree import branch
 from ..chat_protocol import Chat
 from ..protocol import HostStatus, ModelInfo, ModelState
-from .display import terminal_text
+from .output.display import terminal_text
 
 _STATES = {
     ModelState.NOT_LOADED: "",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 from traitlets import TraitError
 
-from .commands import (
+from .lines.commands import (
     Command,
     Configure,
     ListAliases,
@@ -29,8 +29,8 @@ from .commands import (
     UnloadModel,
     UseModel,
 )
-from .parsers import nearest, shortened
-from .words import is_path
+from .lines.parsers import nearest, shortened
+from .lines.words import is_path
 
 if TYPE_CHECKING:
     from ..chat_protocol import Chat
@@ -98,7 +98,7 @@ class SessionCommands:
         return models_text(models, model, self._owner.model_paths.name_of(model))
 
     def _use(self, command: UseModel) -> str:
-        from .cell_arguments import model_of_alias
+        from .lines.cell_arguments import model_of_alias
         from .report import loaded_text
 
         name = command.model

@@ -97,7 +97,7 @@ class QuestionSettings(Magics):
     def _check_context(self, proposal: dict[str, Any]) -> str:
         import argparse
 
-        from .options import context
+        from .lines.options import context
 
         try:
             return context(proposal["value"])

@@ -12,14 +12,14 @@ from IPython.core.error import UsageError
 from IPython.display import display
 
 from ..assistant.safe_markdown import safe_markdown
-from .display import terminal_text
-from .frontend import updates_outputs
-from .plain_output import print_line
+from .output.display import terminal_text
+from .output.frontend import updates_outputs
+from .output.plain_output import print_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .last_answer import Answers
+    from .answers.last_answer import Answers
 
 
 def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) -> None:

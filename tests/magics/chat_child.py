@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from jupyter_localllm.magics.conversations import NamedChat, NamedChats
+from jupyter_localllm.magics.chats.conversations import NamedChat, NamedChats
 from tests.magics.chat_samples import ask, keep
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from jupyter_localllm.assistant.chat_tree import branch
 from jupyter_localllm.assistant.history import ChatHistory
 from jupyter_localllm.chat_protocol import Chat, MessageRecord
-from jupyter_localllm.magics.conversations import (
+from jupyter_localllm.magics.answers.last_answer import LastAnswer
+from jupyter_localllm.magics.chats.conversations import (
     NamedChat,
     NamedChats,
     answer_record,
     new_question,
 )
-from jupyter_localllm.magics.last_answer import LastAnswer
 
 
 def turn(text: str, parent_id: str | None = None) -> tuple[MessageRecord, MessageRecord]:

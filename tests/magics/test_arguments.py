@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from IPython.core.error import UsageError
 
-from jupyter_localllm.magics.arguments import (
+from jupyter_localllm.magics.lines.arguments import (
     Ask,
     ListModels,
     ShowHelp,
@@ -19,7 +19,7 @@ from jupyter_localllm.magics.arguments import (
     parse_cell,
     parse_line,
 )
-from jupyter_localllm.magics.words import model_reference, split_words
+from jupyter_localllm.magics.lines.words import model_reference, split_words
 
 
 @pytest.mark.parametrize(

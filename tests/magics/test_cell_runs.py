@@ -9,8 +9,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics import register, unregister
-from jupyter_localllm.magics.cell_edits import is_edit
-from jupyter_localllm.magics.cell_runs import CellRun, CellRuns
+from jupyter_localllm.magics.cells.cell_edits import is_edit
+from jupyter_localllm.magics.cells.cell_runs import CellRun, CellRuns
 from tests.magics.conftest import owner_of
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_localllm.assistant.history import ChatHistory
 from jupyter_localllm.chat_protocol import NewChat
-from jupyter_localllm.magics.conversations import NamedChats
+from jupyter_localllm.magics.chats.conversations import NamedChats
 from tests.magics.chat_samples import ask, only_chat, questions, turn
 
 

@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 import jupyter_localllm
-from jupyter_localllm.magics.chat_widget import OutputDisplay, chat_widget
+from jupyter_localllm.magics.chats.chat_widget import OutputDisplay, chat_widget
 from jupyter_localllm.protocol import CompletionChunk
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.test_display import Clock, done

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from jupyter_localllm.magics.code_cells import find_code
+from jupyter_localllm.magics.cells.code_cells import find_code
 
 CASES = {
     "Here:\n\n```python\nx = 1\nprint(x)\n```\n\nDone.": "x = 1\nprint(x)",

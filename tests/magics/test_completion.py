@@ -9,7 +9,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics import register, unregister
-from jupyter_localllm.magics.typed_words import cut, files, in_quotes
+from jupyter_localllm.magics.lines.typed_words import cut, files, in_quotes
 from tests.magics.conftest import owner_of
 
 SETUP = """

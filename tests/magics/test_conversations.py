@@ -17,8 +17,8 @@ from jupyter_localllm.assistant.history import ChatHistory
 from jupyter_localllm.assistant.history_disk import HISTORY_FILE_ENV
 from jupyter_localllm.chat_protocol import ChatChange, MessageRecord, MessageState, NewChat
 from jupyter_localllm.errors import HistoryError, InvalidParameter, NotFound
-from jupyter_localllm.magics.commands import Ask
-from jupyter_localllm.magics.conversations import (
+from jupyter_localllm.magics.answers.last_answer import LastAnswer
+from jupyter_localllm.magics.chats.conversations import (
     KEPT_TURNS,
     Memory,
     NamedChats,
@@ -26,7 +26,7 @@ from jupyter_localllm.magics.conversations import (
     default_history_file,
     new_question,
 )
-from jupyter_localllm.magics.last_answer import LastAnswer
+from jupyter_localllm.magics.lines.commands import Ask
 from tests.gguf_builders.scripted import SCRIPTS
 from tests.magics.chat_samples import questions, turn
 from tests.magics.conftest import owner_of

@@ -15,12 +15,12 @@ from jupyter_localllm.assistant.diagrams.nouns import DIAGRAM_MIME
 from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV
 from jupyter_localllm.host.launch import start_host
 from jupyter_localllm.magics import register
-from jupyter_localllm.magics.arguments import Ask, parse_cell
-from jupyter_localllm.magics.commands import DiagramOptions
-from jupyter_localllm.magics.conclusions import conclude
+from jupyter_localllm.magics.answers.conclusions import conclude
+from jupyter_localllm.magics.answers.last_answer import LastAnswer
 from jupyter_localllm.magics.diagrams.options import TYPES, type_in, with_type
-from jupyter_localllm.magics.last_answer import LastAnswer
-from jupyter_localllm.magics.question import Question
+from jupyter_localllm.magics.lines.arguments import Ask, parse_cell
+from jupyter_localllm.magics.lines.commands import DiagramOptions
+from jupyter_localllm.magics.questions.question import Question
 from jupyter_localllm.protocol import ChatCompletionRequest, ChatMessage
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import KernelSession

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from jupyter_localllm.magics import time_limit
-from jupyter_localllm.magics.execute import run_code
-from jupyter_localllm.magics.time_limit import TimeLimitReached
+from jupyter_localllm.magics.execution import time_limit
+from jupyter_localllm.magics.execution.execute import run_code
+from jupyter_localllm.magics.execution.time_limit import TimeLimitReached
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import CellRun, KernelSession
 from tests.magics.test_interrupt import check_is_idle

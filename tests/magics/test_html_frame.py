@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from jupyter_localllm.magics.html_frame import framed, sanitised
+from jupyter_localllm.magics.output.html_frame import framed, sanitised
 
 HOSTILE = [
     "<script>alert(1)</script>",

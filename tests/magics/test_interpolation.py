@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from jupyter_localllm.magics.interpolation import interpolated, visible_variables
+from jupyter_localllm.magics.values.interpolation import interpolated, visible_variables
 
 BUDGET = 100
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from jupyter_localllm.magics.arguments import parse_cell, parse_line
-from jupyter_localllm.magics.commands import (
+from jupyter_localllm.magics.lines.arguments import parse_cell, parse_line
+from jupyter_localllm.magics.lines.commands import (
     ActOn,
     Ask,
     Configure,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from jupyter_localllm.errors import CodeRefused
-from jupyter_localllm.magics.consent import Consent, ask_consent
-from jupyter_localllm.magics.passing_output import PassingOutput
-from jupyter_localllm.magics.progress_widget import ProgressLine
+from jupyter_localllm.magics.execution.consent import Consent, ask_consent
+from jupyter_localllm.magics.output.passing_output import PassingOutput
+from jupyter_localllm.magics.output.progress_widget import ProgressLine
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import CellRun, KernelSession
 from tests.magics.test_interrupt import check_is_idle

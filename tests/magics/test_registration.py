@@ -30,7 +30,7 @@ HEAVY = (
     "jupyter_localllm.protocol",
     "jupyter_localllm.client",
     "jupyter_localllm.host",
-    "jupyter_localllm.magics.display",
+    "jupyter_localllm.magics.output.display",
 )
 
 SCRIPT = """

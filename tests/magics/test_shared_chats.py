@@ -21,10 +21,10 @@ from jupyter_localllm.assistant.chat_tree import branch
 from jupyter_localllm.assistant.history import KEEP_DELETED_MS, ChatHistory
 from jupyter_localllm.chat_protocol import Chat, ChatChange, MessageRecord, MessageState
 from jupyter_localllm.errors import HistoryError, LocalLLMError, NotFound
-from jupyter_localllm.magics import shared_chats
-from jupyter_localllm.magics.commands import Ask
-from jupyter_localllm.magics.conversations import NamedChats
-from jupyter_localllm.magics.last_answer import LastAnswer
+from jupyter_localllm.magics.answers.last_answer import LastAnswer
+from jupyter_localllm.magics.chats import shared_chats
+from jupyter_localllm.magics.chats.conversations import NamedChats
+from jupyter_localllm.magics.lines.commands import Ask
 from tests.magics.chat_samples import ask, keep, only_chat, questions, turn
 from tests.magics.conftest import owner_of
 

@@ -8,8 +8,8 @@ import pandas
 import pytest
 
 from jupyter_localllm.errors import AnswerUnusable
-from jupyter_localllm.magics.last_answer import LastAnswer
-from jupyter_localllm.magics.table import (
+from jupyter_localllm.magics.answers.last_answer import LastAnswer
+from jupyter_localllm.magics.answers.table import (
     Table,
     as_markdown,
     data_frame,

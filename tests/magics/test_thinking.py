@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_localllm.magics.display import RichDisplay
-from jupyter_localllm.magics.thinking import ThinkingSplitter
+from jupyter_localllm.magics.answers.thinking import ThinkingSplitter
+from jupyter_localllm.magics.output.display import RichDisplay
 from jupyter_localllm.protocol import CompletionChunk
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import KernelSession

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_localllm.magics.value_text import text_of, tokens_of
+from jupyter_localllm.magics.values.value_text import text_of, tokens_of
 
 pd = pytest.importorskip("pandas")
 

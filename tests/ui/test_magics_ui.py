@@ -196,7 +196,7 @@ def test_a_cell_keeps_the_code_that_ran_in_it(
 
 def test_a_chat_in_a_cell(run_cells: RunCells, ui_model: Path) -> None:
     source = (
-        "from jupyter_localllm.magics.chat_widget import chat_widget\n"
+        "from jupyter_localllm.magics.chats.chat_widget import chat_widget\n"
         f"chat_widget({str(ui_model)!r}, greeting='Ask about anything.')"
     )
     page = run_cells("chat", source)

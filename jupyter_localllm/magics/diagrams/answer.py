@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from ...assistant.diagrams.extract import find_diagram
 from ...assistant.diagrams.repair_turn import repair_request
 from ...errors import DiagramInvalid, LocalLLMError
-from ..answer import AnswerStopped
+from ..answers.answer import AnswerStopped
 from .display import DiagramDisplay, DiagramSlot
 from .drawing import draw, theme_of
 from .errors import BrokenDiagram
 
 if TYPE_CHECKING:
-    from ..answer import Asking
-    from ..last_answer import LastAnswer
-    from ..question import Question
+    from ..answers.answer import Asking
+    from ..answers.last_answer import LastAnswer
+    from ..questions.question import Question
 
 
 def settle_diagrams(

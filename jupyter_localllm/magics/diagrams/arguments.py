@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ..commands import DrawTarget
-from ..options import variable_name
-from ..parsers import Parser
+from ..lines.commands import DrawTarget
+from ..lines.options import variable_name
+from ..lines.parsers import Parser
 from .options import add_drawing_options, read_options
 
 #: What can be drawn of code.

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
 
-from ..magic_help import documented
+from ..lines.magic_help import documented
+from ..lines.parsers import HelpRequested, Parser
+from ..lines.words import split_words
 from ..names import DIAGRAM_CELLS, add_name
-from ..parsers import HelpRequested, Parser
-from ..plain_output import print_line
-from ..words import split_words
+from ..output.plain_output import print_line
 from .options import add_keeping_options, read_options
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class DiagramCells:
         self, kind: DiagramKind, parser: Parser, values: argparse.Namespace, cell: str
     ) -> None:
         from ...errors import LocalLLMError
-        from ..display import terminal_text
+        from ..output.display import terminal_text
         from .errors import BrokenDiagram
         from .output import show_diagram
 
@@ -108,7 +108,7 @@ class DiagramCells:
 
 def changes_text(diagram: Diagram, *, is_full: bool) -> str:
     """Return what was changed in the source of a person, or only that it was."""
-    from ..display import terminal_text
+    from ..output.display import terminal_text
 
     count = len(diagram.changes)
     changes = "1 change" if count == 1 else f"{count} changes"
@@ -121,7 +121,7 @@ def changes_text(diagram: Diagram, *, is_full: bool) -> str:
 
 def cell_parser(magic: str) -> Parser:
     """Return the parser of the first line of such a cell."""
-    from ..options import variable_name
+    from ..lines.options import variable_name
 
     kind = "mermaid" if magic == "mermaid" else "dot"
     parser = Parser(

@@ -13,9 +13,9 @@ from typing import Any
 
 from ...assistant.diagrams.nouns import DiagramTheme
 from ...protocol import FinishReason
-from ..answer_display import METADATA_KEY, PATIENCE_S, UPDATE_INTERVAL_S
-from ..display import RichDisplay, publish_output, with_note
-from ..formats import Shown
+from ..answers.formats import Shown
+from ..output.answer_display import METADATA_KEY, PATIENCE_S, UPDATE_INTERVAL_S
+from ..output.display import RichDisplay, publish_output, with_note
 from .errors import HOW_TO_FIX, BrokenDiagram, folded_attempts, folded_changes, sentence
 from .parts import DiagramPart, DiagramParts
 from .value import Diagram

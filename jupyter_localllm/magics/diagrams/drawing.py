@@ -15,7 +15,7 @@ from ...assistant.diagrams.nouns import DiagramKind, DiagramTheme
 from ...client import bridge
 from ...errors import LocalLLMError
 from ..actions import DRAWN
-from ..answer_display import PATIENCE_S
+from ..output.answer_display import PATIENCE_S
 from .value import Diagram
 
 #: Windows does not wake a waiting lock for Ctrl-C.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import DiagramInvalid, LocalLLMError
-from ..fences import fenced, folded, shortened
-from ..formats import Shown
+from ..answers.formats import Shown
+from ..output.fences import fenced, folded, shortened
 
 if TYPE_CHECKING:
     from ...assistant.diagrams.nouns import DiagramKind

@@ -13,13 +13,13 @@ from IPython.core.error import UsageError
 from ...assistant.diagrams.repair_turn import repair_request
 from ...errors import DiagramInvalid
 from ..actions import DRAWN
-from ..cell_runs import CellRuns
-from ..cell_targets import cell_number
-from ..question import Question
+from ..cells.cell_runs import CellRuns
+from ..cells.cell_targets import cell_number
+from ..questions.question import Question
 
 if TYPE_CHECKING:
     from ...protocol import ChatCompletionRequest
-    from ..commands import Ask
+    from ..lines.commands import Ask
     from .errors import BrokenDiagram
 
 

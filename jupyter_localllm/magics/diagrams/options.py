@@ -15,8 +15,8 @@ from pathlib import PurePath
 from typing import Any
 
 from ..actions import DRAWN
-from ..commands import Ask, DiagramOptions
-from ..parsers import Parser, nearest
+from ..lines.commands import Ask, DiagramOptions
+from ..lines.parsers import Parser, nearest
 
 #: Types of diagrams, and the language of each.
 TYPES = {

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display, update_display
 
 from ...errors import LocalLLMError
-from ..answer import AnswerStopped
-from ..answer_display import METADATA_KEY
-from ..display import publish_output, terminal_text
-from ..formats import Shown
-from ..frontend import updates_outputs
-from ..plain_output import print_line
+from ..answers.answer import AnswerStopped
+from ..answers.formats import Shown
+from ..output.answer_display import METADATA_KEY
+from ..output.display import publish_output, terminal_text
+from ..output.frontend import updates_outputs
+from ..output.plain_output import print_line
 from .drawing import draw, theme_of
 from .value import Diagram, refuse_to_replace, save_value
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ...assistant.diagrams.nouns import DiagramKind
-    from ..commands import DiagramOptions
+    from ..lines.commands import DiagramOptions
 
 
 def show_diagram(

@@ -18,17 +18,17 @@ from ...assistant.diagrams.sources.from_data import (
     diagram_of_frames,
     diagram_of_sqlite,
 )
-from ..cell_targets import CellTargets, cell_number
-from ..interpolation import is_missing, value_of
-from ..parsers import nearest, shortened
-from ..plain_output import print_line
+from ..cells.cell_targets import CellTargets, cell_number
+from ..lines.parsers import nearest, shortened
+from ..output.plain_output import print_line
+from ..values.interpolation import is_missing, value_of
 from .output import show_diagram
 from .value import Diagram
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..commands import DrawTarget
+    from ..lines.commands import DrawTarget
 
 _FRAMES = frozenset({"pandas", "polars", "geopandas"})
 _FRAME_TYPES = frozenset({"DataFrame", "GeoDataFrame", "Series", "LazyFrame"})

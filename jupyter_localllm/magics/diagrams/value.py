@@ -13,8 +13,8 @@ from IPython.core.error import UsageError
 
 from ...assistant.diagrams.bundle import mime_bundle
 from ...assistant.diagrams.nouns import Drawing
-from ..commands import DiagramOptions
-from ..plain_output import print_line
+from ..lines.commands import DiagramOptions
+from ..output.plain_output import print_line
 from .options import SUFFIXES
 
 

@@ -1,0 +1,229 @@
+"""The attempts at one question: an answer that cannot be used, or whose code fails, is repaired.
+
+Each attempt that failed stays visible, folded, with what was wrong. Called by ``answer.py``; the
+only caller of ``execute.run_code``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ...assistant.diagrams.repair_turn import repair_text
+from ...errors import DiagramInvalid
+from ...protocol import ChatCompletionRequest, ChatMessage
+from ..actions import DRAWN
+from ..answers.conclusions import Conclusion, conclude, shown_code
+from ..answers.formats import Shown, request_for
+from ..diagrams.answer import settle_diagrams
+from ..diagrams.display import DiagramDisplay
+from ..diagrams.value import Diagram
+from ..output.answer_display import AnswerDisplay
+from ..output.fences import fenced, folded, safe_and_closed, shortened
+from .consent import ask_consent
+from .execute import CodeFailed, CodeRun, CodeStopped, run_code
+from .time_limit import TimeLimitReached
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ..answers.answer import Asking
+    from ..answers.last_answer import LastAnswer
+    from ..diagrams.errors import BrokenDiagram
+    from ..questions.question import Question
+
+#: What of a traceback goes back to the model: the error stands at its end.
+_TRACEBACK_CHARS = 2000
+
+_REPAIR_RUN = (
+    "Running this code gave an error:\n\n{fence}\n\nCorrect the code. "
+    "Answer with the whole corrected code in one Python code block, and nothing else."
+)
+_REPAIR_CODE = (
+    "This cannot be run. {problem} "
+    "Answer with the whole code in one Python code block, and nothing else."
+)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An attempt that did not work.
+
+    Attributes
+    ----------
+    summary : str
+        In one line.
+    body : str
+        Safe Markdown: what was tried and what came of it.
+    repair : str
+        What the model is told; "" asks the same question again.
+    error : BaseException
+        What the cell ends with if this was the last attempt.
+    is_repairable : bool
+        Another attempt makes sense.
+    """
+
+    summary: str
+    body: str
+    repair: str
+    error: BaseException
+    is_repairable: bool = True
+
+
+class Attempts:
+    """Asks until an answer works, at most ``question.retry`` times more."""
+
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        asking: Asking,
+        question: Question,
+        schema: dict[str, Any] | None,
+    ) -> None:
+        self._shell = shell
+        self._asking = asking
+        self._question = question
+        self._schema = schema
+        self._n_cut = 0
+
+    def run(self) -> LastAnswer:
+        """Return the first answer that works.
+
+        Raises
+        ------
+        BaseException
+            What the last attempt ended with; see ``answer.answer_question``.
+        """
+        question = self._question
+        request = question.request
+        n_attempts = 1 + (question.retry if self._can_repair else 0)
+        for number in range(1, n_attempts + 1):
+            sent = request_for(
+                request, question.format, self._schema, self._n_cut, question.diagram
+            )
+            answer, display = self._asking.ask(sent)
+            failure = self._settle(answer, display, number)
+            if failure is None:
+                return answer
+            if number == n_attempts or not failure.is_repairable:
+                raise failure.error from None
+            self._fold(display, failure, f"Attempt {number} of {n_attempts}")
+            self._n_cut += answer.finish_reason == "length"
+            request = _next_request(question.request, answer, failure, number)
+        raise AssertionError("there is at least one attempt")
+
+    @property
+    def _can_repair(self) -> bool:
+        return self._question.execute or self._question.format in ("json", "table", *DRAWN)
+
+    def _settle(self, answer: LastAnswer, display: AnswerDisplay, number: int) -> _Failure | None:
+        conclusion = self._concluded(answer, display)
+        answer.value = conclusion.value
+        if self._question.on_broken_diagram is not None:
+            self._question.on_broken_diagram(conclusion.broken)
+        if conclusion.broken is not None:
+            return self._undrawn(display, conclusion.broken)
+        if conclusion.error is not None:
+            return self._unusable(answer, display, conclusion)
+        if isinstance(conclusion.value, Diagram):
+            answer.diagrams = [conclusion.value]
+        if isinstance(display, DiagramDisplay):
+            settle_diagrams(self._asking, self._question, answer, display)
+            conclusion = dataclasses.replace(conclusion, note=display.undrawn_note)
+        if not self._question.execute or self._question.dry_run:
+            self._conclude(display, conclusion)
+            return None
+        return self._execute(answer, display, conclusion, number)
+
+    def _concluded(self, answer: LastAnswer, display: AnswerDisplay) -> Conclusion:
+        def say_drawing() -> None:
+            display.conclude(note="Drawing …")
+
+        try:
+            return conclude(self._shell, self._question, answer, self._schema, say_drawing)
+        except KeyboardInterrupt:
+            # Only drawing takes so long that anybody interrupts it.
+            display.conclude(note="Stopped.")
+            raise
+
+    def _unusable(
+        self, answer: LastAnswer, display: AnswerDisplay, conclusion: Conclusion
+    ) -> _Failure:
+        error = conclusion.error
+        assert error is not None
+        display.conclude(None, note="", error_code=error.error_code)
+        repair = _REPAIR_CODE.format(problem=error.message) if self._question.execute else ""
+        return _Failure(shortened(error.message, 160), safe_and_closed(answer.text), repair, error)
+
+    def _undrawn(self, display: AnswerDisplay, broken: BrokenDiagram) -> _Failure:
+        display.conclude(broken.shown(), note="", error_code=broken.error.error_code)
+        error = broken.error
+        repair = ""
+        if isinstance(error, DiagramInvalid):
+            repair = repair_text(broken.kind, broken.source, error)
+        return _Failure(
+            broken.summary(), broken.body(), repair, broken.final_error(), broken.is_repairable
+        )
+
+    def _conclude(self, display: AnswerDisplay, conclusion: Conclusion, **facts: object) -> None:
+        if not display.is_concluded_by_caller:
+            return
+        notes = [display.note, conclusion.note]
+        display.conclude(conclusion.shown, note=" ".join(filter(None, notes)), **facts)
+
+    def _execute(
+        self, answer: LastAnswer, display: AnswerDisplay, conclusion: Conclusion, number: int
+    ) -> _Failure | None:
+        code: str = conclusion.value
+        facts: dict[str, Any] = {"code": code, "attempt": number}
+        self._conclude(display, conclusion, **facts)
+        if self._question.confirm:
+            ask_consent(self._shell, code).check(code)
+        run = run_code(self._shell, code, time_limit_s=self._question.time_limit_s)
+        if run.error is None:
+            facts |= {"is_executed": True, "run_s": round(run.seconds, 3)}
+            display.conclude(shown_code(code), **facts)
+            return None
+        display.conclude(shown_code(code), **facts, is_executed=True, error=run.summary)
+        if run.was_interrupted:
+            raise CodeStopped("The code was stopped.")
+        return _failed_run(code, run, number)
+
+    def _fold(self, display: AnswerDisplay, failure: _Failure, title: str) -> None:
+        summary = f"{title} failed: {failure.summary}"
+        shown = Shown(folded(summary, failure.body), f"[{summary}]")
+        display.conclude(shown, note="")
+
+
+def _failed_run(code: str, run: CodeRun, number: int) -> _Failure:
+    traceback = run.plain_traceback or run.summary
+    # What ran so long has cost its time and done its half: it is not run once more unasked.
+    is_too_slow = isinstance(run.error, TimeLimitReached)
+    ended = "failed in 1 attempt" if number == 1 else f"failed in {number} attempts"
+    if is_too_slow:
+        ended = "reached its time limit, so it is not tried again"
+    hint = f"The generated code {ended}. %llm fix corrects it, %llm error explains the error."
+    return _Failure(
+        shortened(run.summary, 160),
+        f"{fenced(code, 'python')}\n\n{fenced(traceback, 'text')}",
+        _REPAIR_RUN.replace("{fence}", fenced(traceback[-_TRACEBACK_CHARS:], "text")),
+        CodeFailed(code, run, hint),
+        is_repairable=not is_too_slow,
+    )
+
+
+def _next_request(
+    request: ChatCompletionRequest, answer: LastAnswer, failure: _Failure, number: int
+) -> ChatCompletionRequest:
+    """Return the request with the failed answer and what was wrong, or with another seed."""
+    if failure.repair:
+        turns = [
+            ChatMessage(role="assistant", content=answer.text),
+            ChatMessage(role="user", content=failure.repair),
+        ]
+        return msgspec.structs.replace(request, messages=[*request.messages, *turns])
+    seed = answer.seed if request.seed is None else request.seed
+    return msgspec.structs.replace(request, seed=None if seed is None else seed + number)

@@ -1,0 +1,1 @@
+"""What appears below a cell, in every kind of front end: texts, progress, buttons, frames."""

@@ -1,0 +1,1 @@
+"""From a parsed line to a complete question, as a model gets it: ``composer.py``."""
