@@ -219,6 +219,15 @@ def test_the_same_cell_set_right_cures_its_error(failed: str, later: str) -> Non
     assert is_edit(failed, later)
 
 
+def test_long_cells_are_compared_by_their_lines() -> None:
+    """Seen: half a second for each pair, so a minute for `%llm fix` in a notebook without ids."""
+    rows = [f"column_{n} = table['name {n}'].map(str.strip)" for n in range(95)]
+    other = [f"total_{n} = frame['size {n}'].sum() / len(frame)" for n in range(95)]
+    failed = "\n".join(rows)
+    assert is_edit(failed, "\n".join([*rows[:40], "import numpy as np", *rows[41:]]))
+    assert not any(is_edit(failed, "\n".join([*other, str(n)])) for n in range(200))
+
+
 def test_generated_code_that_failed_is_cured_in_whatever_cell_it_runs_well() -> None:
     """It stood in no cell, so there is no cell that a person would go back to."""
     failed = CellRun(1, "%%llm -x\nq", "one", "NameError", True, generated="print(valeu)")
@@ -283,6 +292,28 @@ def test_an_error_that_cannot_be_shown_is_known_and_its_cell_has_ended(
     assert current(runs) == "raise Odd()"
     assert "Odd: <exception str() failed>" in runs.errors[2]
     assert "UnicodeEncodeError" not in runs.errors[2]
+
+
+def test_an_error_with_odd_attributes_is_told_all_the_same(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen: "Error in callback … post_run_cell" below the person's own error, and no `Err`."""
+    register(shell)
+    odd = "class Odd(Exception):\n    def __getattr__(self, name):\n        raise KeyError(name)\n"
+    shell.run_cell(odd)
+    shell.run_cell("raise Odd('told')", store_history=True)
+    assert "Error in callback" not in capsys.readouterr().err
+    assert "Odd: told" in next(iter(shell.user_ns["Err"].values()))
+
+
+def test_a_tool_that_changes_the_class_later_is_called(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(shell)
+    shown: list[object] = []
+    monkeypatch.setattr(InteractiveShell, "showtraceback", lambda *args, **_: shown.append(args))
+    shell.run_cell("1/0")
+    assert len(shown) == 1
 
 
 def test_other_tools_that_wrap_what_shows_errors_stay(

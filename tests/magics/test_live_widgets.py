@@ -162,7 +162,9 @@ def test_consent_is_for_the_exact_code() -> None:
             consent.check(changed)
 
 
-@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2066", "\ufeff"])
+@pytest.mark.parametrize(
+    "hidden", ["\u202e", "\u200b", "\u2066", "\ufeff", "\u3164", "\u00ad", "\u2028", "\U000e0041"]
+)
 def test_code_that_looks_like_other_code_is_not_asked_about(
     make_shell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:

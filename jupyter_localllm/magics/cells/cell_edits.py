@@ -12,6 +12,8 @@ import re
 _MAX_CHARACTERS = 5_000
 #: How alike two longer cells are that count as one.
 _SAME_TEXT = 0.8
+#: How much of them stands in lines that are the same.
+_SAME_LINES = 0.4
 _LONGER_LINES = 4
 #: How alike a line is to what became of it, where another line stayed as it was.
 _SAME_LINE = 0.75
@@ -31,7 +33,7 @@ def is_edit(before: str, after: str) -> bool:
         return True
     if not old or max(len(before), len(after)) > _MAX_CHARACTERS:
         return False
-    if len(old) >= _LONGER_LINES and _likeness(before, after) >= _SAME_TEXT:
+    if len(old) >= _LONGER_LINES and _is_mostly_same(old, new):
         return True
     if len(old) != len(new):
         return False
@@ -47,6 +49,24 @@ def _lines(text: str) -> list[str]:
 def _holds(lines: list[str], wanted: list[str]) -> bool:
     rest = iter(lines)
     return all(line in rest for line in wanted)
+
+
+def _is_mostly_same(old: list[str], new: list[str]) -> bool:
+    """Whether most of a longer cell stayed: by whole lines first, which costs next to nothing."""
+    import difflib
+
+    n_all = sum(map(len, [*old, *new]))
+    n_same = 0.0
+    changed: list[tuple[str, str]] = []
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            n_same += 2 * sum(map(len, old[i:j]))
+        elif tag == "replace":
+            changed.append(("\n".join(old[i:j]), "\n".join(new[k:m])))
+    if n_same < _SAME_LINES * n_all:
+        return False
+    n_same += sum(_likeness(one, other) * (len(one) + len(other)) for one, other in changed)
+    return n_same >= _SAME_TEXT * n_all
 
 
 def _likeness(one: str, other: str) -> float:

@@ -37,19 +37,35 @@ def error_text(error: BaseException, cell_name: CellName) -> str:
         own = [f"UsageError: {error}"]
     if own is not None:
         return _bounded("\n".join(own))
+    try:
+        lines = _lines_of(error, cell_name)
+    except Exception:
+        # One that looks up its attributes in a way that fails: Python cannot show it either.
+        lines = [_in_one_line(error)]
+    return _bounded("".join(lines).rstrip("\n"))
+
+
+def _lines_of(error: BaseException, cell_name: CellName) -> list[str]:
     trace = traceback.TracebackException(
         type(error), error, _without_shell(error.__traceback__), limit=-_MAX_FRAMES, compact=True
     )
     _rename(trace, cell_name)
-    return _bounded("".join(trace.format()).rstrip("\n"))
+    return list(trace.format())
+
+
+def _in_one_line(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:
+        return name
 
 
 def _own_lines(error: BaseException) -> list[str] | None:
-    draw = getattr(error, "_render_traceback_", None)
-    if draw is None:
-        return None
     try:
-        lines = draw()
+        # An exception may look up its attributes in a way that fails.
+        draw = getattr(error, "_render_traceback_", None)
+        lines = draw() if draw is not None else None
     except Exception:
         return None
     is_text = isinstance(lines, list) and all(isinstance(line, str) for line in lines)

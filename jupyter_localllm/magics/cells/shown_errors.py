@@ -38,16 +38,18 @@ class ShownErrors:
 
     def listen(self) -> None:
         """Begin to hear; whatever another tool put in the method's place is still called."""
-        inner = getattr(self._shell, _NAME)
         self._replaced = vars(self._shell).get(_NAME)
 
-        @functools.wraps(inner)
+        @functools.wraps(getattr(self._shell, _NAME))
         def showtraceback(*args: Any, **kwargs: Any) -> Any:
             # Showing an error matters more than hearing of it.
             with contextlib.suppress(Exception):
                 self._hear(*args, **kwargs)
             try:
-                return inner(*args, **kwargs)
+                if self._replaced is not None:
+                    return self._replaced(*args, **kwargs)
+                # Looked up now: another tool may have changed the class since.
+                return getattr(type(self._shell), _NAME)(self._shell, *args, **kwargs)
             except BaseException:
                 self._unshown = self._told
                 raise

@@ -17,8 +17,11 @@ from .execute import CodeStopped
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-#: What turns the direction of writing, or joins and parts words without a trace.
-_HIDDEN = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+#: What turns the direction of writing, parts words or lines, or is a letter, and is not seen.
+_HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 _QUESTION = "Run this code? [y/N] "
 
 

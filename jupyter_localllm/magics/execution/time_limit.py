@@ -151,7 +151,11 @@ def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
 def _traceback(steps: list[TracebackType]) -> TracebackType | None:
     rest = None
     for step in reversed(steps):
-        rest = TracebackType(rest, step.tb_frame, step.tb_lasti, step.tb_lineno)
+        # Code that stands in no line of its text has none.
+        line: int | None = step.tb_lineno
+        if line is None:
+            line = step.tb_frame.f_code.co_firstlineno
+        rest = TracebackType(rest, step.tb_frame, step.tb_lasti, line)
     return rest
 
 
