@@ -6,11 +6,14 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import fractions
 import ipaddress
 import pathlib
 import uuid
 from typing import Annotated, Any, Literal, NamedTuple
 
+import annotated_types
+import msgspec
 import pydantic
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -71,6 +74,36 @@ class Film(TypedDict, total=False):
     year: int
 
 
+@dataclasses.dataclass
+class Person:
+    age: Annotated[int, Field(ge=0, le=10)]
+    names: Annotated[list[str], Field(min_length=2)]
+    share: Annotated[float, annotated_types.Interval(ge=0, le=1)]
+    born: datetime.datetime
+    scores: dict[Literal["x", "y"], int]
+
+
+class Bounded(TypedDict):
+    age: Annotated[int, Field(ge=0, le=10)]
+
+
+@pydantic.dataclasses.dataclass
+class Named:
+    name: Annotated[str, Field(pattern="^[a-z]+$")]
+
+
+class Stripped(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(str_strip_whitespace=True, str_min_length=3)
+    name: str
+
+
+def _decimal(**bounds: Any) -> Any:
+    return Annotated[decimal.Decimal, Field(**bounds)]
+
+
+_DAY = datetime.date(2024, 2, 28)
+_HOUR = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.timezone.utc)
+
 #: Types whose values pydantic reads again.
 TYPES: dict[str, Any] = {
     "set of str": set[str],
@@ -130,6 +163,71 @@ TYPES: dict[str, Any] = {
     "ipv4 network": ipaddress.IPv4Network,
     "ipv6 network": ipaddress.IPv6Network,
     "ipv4 interface": ipaddress.IPv4Interface,
+    "decimals between": _decimal(decimal_places=2, ge=0, le=100),
+    "prices between": _decimal(max_digits=6, decimal_places=2, gt="0.99", lt="250.5"),
+    "a part of one": _decimal(decimal_places=2, gt=0, lt=1),
+    "below nought": _decimal(max_digits=5, decimal_places=2, lt=0),
+    "about nought": _decimal(max_digits=4, ge=-3, le="1.5"),
+    "nothing whole": _decimal(max_digits=3, decimal_places=3),
+    "one digit": _decimal(max_digits=1),
+    "decimals below": _decimal(lt=5),
+    "fraction": fractions.Fraction,
+    "fraction with a bound": Annotated[fractions.Fraction, Field(ge=0, le=2)],
+    "complex": complex,
+    "past": pydantic.PastDate,
+    "future": pydantic.FutureDate,
+    "past time": pydantic.PastDatetime,
+    "future time": pydantic.FutureDatetime,
+    "naive": pydantic.NaiveDatetime,
+    "aware": pydantic.AwareDatetime,
+    "date bounds": pydantic.condate(gt=_DAY, le=datetime.date(2026, 11, 3)),
+    "days of a month": pydantic.condate(ge=_DAY, lt=datetime.date(2024, 3, 12)),
+    "hours": Annotated[datetime.datetime, Field(gt=_HOUR, lt=_HOUR.replace(year=2025))],
+    "naive from": Annotated[pydantic.NaiveDatetime, Field(ge=datetime.datetime(2024, 1, 1))],
+    "dict by int": dict[int, str],
+    "dict by float": dict[float, str],
+    "dict by bool": dict[bool, int],
+    "dict by decimal": dict[decimal.Decimal, int],
+    "dict by prices": dict[_decimal(max_digits=5, decimal_places=2, ge=0), int],
+    "dict by bounds": dict[Annotated[int, Field(ge=-12, le=345)], int],
+    "dict by int enum": dict[Level, int],
+    "dict by one of two": dict[Colour | str, int],
+    "dict by lengths and pattern": dict[
+        Annotated[str, Field(pattern="^[a-z]+$", min_length=2, max_length=4)], int
+    ],
+    "dict by stripped": dict[
+        Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=3)], int
+    ],
+    "bounds behind a validator": Annotated[int, pydantic.AfterValidator(abs), Field(gt=5, lt=90)],
+    "lengths behind a validator": Annotated[
+        list[int], pydantic.BeforeValidator(list), Field(min_length=2)
+    ],
+    "optional with bounds": Annotated[int | None, Field(ge=0, le=9)],
+    "postgres": pydantic.PostgresDsn,
+    "file address": pydantic.FileUrl,
+    "web socket": pydantic.WebsocketUrl,
+    "other addresses": tuple[
+        pydantic.RedisDsn,
+        pydantic.MongoDsn,
+        pydantic.FtpUrl,
+        pydantic.AmqpDsn,
+        pydantic.NatsDsn,
+        pydantic.MySQLDsn,
+    ],
+    "json of int": pydantic.Json[int],
+    "bytes with a most": Annotated[bytes, Field(min_length=3, max_length=5)],
+    "stripped of two": Annotated[
+        str, pydantic.StringConstraints(strip_whitespace=True, min_length=2, max_length=4)
+    ],
+    "stripped by its model": Stripped,
+    "number of bytes": pydantic.ByteSize,
+    "conint": pydantic.conint(ge=0, le=10),
+    "conlist": pydantic.conlist(int, min_length=2),
+    "list of bounds": list[Annotated[int, Field(ge=0)]],
+    "interval": Annotated[int, annotated_types.Interval(ge=3, lt=7)],
+    "dataclass with bounds": Person,
+    "typed dict with bounds": Bounded,
+    "dataclass of pydantic": Named,
     "path": pathlib.Path,
     "url": pydantic.HttpUrl,
     "any url": pydantic.AnyUrl,
@@ -151,6 +249,26 @@ TYPES: dict[str, Any] = {
     "named tuple": Pair,
     "typed dict": Film,
     "models in a list": Annotated[list[Strict], Field(min_length=1, max_length=2)],
+}
+
+
+class Point(msgspec.Struct, tag="point", rename="camel"):
+    at_x: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    when: Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+    label: Annotated[str, msgspec.Meta(pattern="^x")] | None = None
+
+
+class Line(msgspec.Struct, array_like=True):
+    points: list[Point]
+    names: dict[Annotated[str, msgspec.Meta(max_length=4)], int] = {}
+
+
+#: Types whose values msgspec reads again.
+STRUCTS: dict[str, Any] = {
+    "struct": Point,
+    "array": Line,
+    "structs": list[Point],
+    "notes": Annotated[int, msgspec.Meta(ge=1, le=9)],
 }
 
 #: What JSON Schema says and no type of Python.

@@ -7,19 +7,33 @@ to fit what grammars can say is ``schemas``'s. Pure; the magics call it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import AnswerCut, AnswerUnusable
 from ..protocol import JSONSchemaFormat, ResponseFormat
 from .code_blocks import code_blocks
 from .partial_json import shortened_ends
-from .schemas.checks import check_value, fault_of_schema, without_repeats
+from .schemas.checks import (
+    CheckedSchema,
+    check_value,
+    fault_of_schema,
+    lost_reference,
+    without_repeats,
+)
+from .schemas.errors import SchemaRefused
 from .schemas.tight import tight_schema
 
 #: An answer asked for with less room than this could say nothing.
 _MIN_BUDGET_CHARS = 64
+_COUNTS = {f"{end}{what}" for end in ("min", "max") for what in
+           ("Items", "Length", "Properties", "Contains")}  # fmt: skip
+#: Whose instances stand for their class, as those of dataclasses do.
+_FIELDS_OF_MODEL = ("model_fields", "__struct_fields__")
+_KINDS = "write one, a pydantic model, a dataclass, a TypedDict or a type such as list[int]"
 
 
 class SchemaError(ValueError):
@@ -35,57 +49,96 @@ def schema_of(source: Any) -> dict[str, Any]:
         A schema, its JSON text, a pydantic model, a dataclass (or an instance of one), a
         TypedDict, a msgspec struct, or a construct of ``typing`` such as ``list[int]``.
 
+    Returns
+    -------
+    dict
+        Of a type, a ``CheckedSchema``.
+
     Raises
     ------
     SchemaError
-        It is none of these.
+        It is none of these, or its schema would not say what it asks for.
     """
     if isinstance(source, str):
         try:
             source = json.loads(source)
         except ValueError as error:
             raise SchemaError(f"this is not JSON ({error})") from None
+        except RecursionError:
+            raise SchemaError("this JSON is nested too deeply") from None
+        if not isinstance(source, dict):
+            source = None
     if isinstance(source, dict):
         return _checked(source)
-    if hasattr(source, "model_json_schema"):
-        from .schemas.pydantic_types import pydantic_schema
-
-        return pydantic_schema(source)
-    if dataclasses.is_dataclass(source) and not isinstance(source, type):
-        source = type(source)
     if isinstance(source, (list, int, float, bool)) or source is None:
         raise SchemaError("this is neither a JSON schema nor a class that describes one")
-    return _schema_of_type(source)
+    if not isinstance(source, type) and (
+        dataclasses.is_dataclass(source)
+        or any(hasattr(type(source), name) for name in _FIELDS_OF_MODEL)
+    ):
+        source = type(source)
+    found = _schema_of_type(source)
+    return CheckedSchema(_checked(found), found.fault)
 
 
-def _schema_of_type(source: Any) -> dict[str, Any]:
-    import msgspec
+def _schema_of_type(source: Any) -> CheckedSchema:
+    """Return what pydantic makes of a type where it is there, or else msgspec."""
+    from .schemas.msgspec_types import is_of_msgspec, msgspec_schema
 
+    make: Callable[[Any], CheckedSchema] = msgspec_schema
+    reason = _KINDS
     try:
-        return msgspec.json.schema(source)
-    except (TypeError, RuntimeError, NameError) as error:
-        reason = error
-    try:
-        import pydantic
-    except ImportError:
-        pass
-    else:
-        from .schemas.pydantic_types import pydantic_schema
+        if not is_of_msgspec(source):
+            with contextlib.suppress(ImportError):
+                from .schemas.pydantic_types import pydantic_schema
 
-        try:
-            return pydantic_schema(source)
-        except (pydantic.errors.PydanticUserError, TypeError, NameError):
-            pass
-    raise SchemaError(
-        f"no JSON schema can be made from {getattr(source, '__name__', source)!r} ({reason})"
-    )
+                make = pydantic_schema
+        return make(source)
+    except SchemaRefused as error:
+        raise SchemaError(str(error)) from None
+    except Exception as error:
+        # Not only of pydantic's and msgspec's: classes have hooks, which may raise anything.
+        if make is not msgspec_schema:
+            # It knows other kinds, such as the TypedDict of ``typing`` and classes of attrs.
+            with contextlib.suppress(Exception):
+                return msgspec_schema(source)
+            reason = _reason(error)
+    name = getattr(source, "__name__", None)
+    what = repr(name) if isinstance(name, str) else f"a value of the type {type(source).__name__}"
+    raise SchemaError(f"no JSON schema can be made from {what} ({reason})")
+
+
+def _reason(error: Exception) -> str:
+    """Return the first sentence of a message of pydantic's, where it says something."""
+    first = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+    if "not fully defined" in first:
+        return "it names a class that is not defined; define it, and call its model_rebuild()"
+    is_said = isinstance(error, ImportError) or type(error).__module__.startswith("pydantic")
+    return first if is_said and not first.startswith("Unable to generate") else _KINDS
 
 
 def _checked(schema: dict[str, Any]) -> dict[str, Any]:
-    fault = fault_of_schema(schema)
-    if fault:
+    """Return a schema as JSON has it."""
+    try:
+        text = json.dumps(schema, allow_nan=False)
+        plain: dict[str, Any] = json.loads(text, object_hook=_with_whole_counts)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"this is not a JSON schema: {error}") from None
+    except RecursionError:
+        raise SchemaError("this is not a JSON schema: it is nested too deeply") from None
+    if fault := fault_of_schema(plain):
         raise SchemaError(f"this is not a JSON schema: {fault}")
-    return schema
+    if reference := lost_reference(plain):
+        raise SchemaError(f"its reference {reference} leads nowhere in it, and nothing is fetched")
+    return plain
+
+
+def _with_whole_counts(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of a schema with counts such as 3.0 as what they are in JSON."""
+    for name in _COUNTS & part.keys():
+        if isinstance(part[name], float) and part[name].is_integer():
+            part[name] = int(part[name])
+    return part
 
 
 def response_format(schema: dict[str, Any], *, budget_chars: int | None = None) -> ResponseFormat:

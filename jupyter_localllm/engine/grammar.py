@@ -34,6 +34,9 @@ _ENFORCED = {
 _COUNTS = (
     "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties",
 )  # fmt: skip
+_NUMBERS = ("integer", "number")
+#: Beside a number, it is a pattern of how the number is written.
+_DIGITS = re.compile(r"\^[-0-9.|()\[\]{},]+\$")
 _FORMATS = {"date", "time", "date-time", "uuid", "uuid1", "uuid2", "uuid3", "uuid4", "uuid5"}
 
 
@@ -68,7 +71,11 @@ def schema_to_gbnf(schema: dict[str, Any]) -> str:
     """Return a GBNF grammar whose every sentence is JSON that the schema accepts."""
     text = json.dumps(schema)
     if len(text) > MAX_GRAMMAR_CHARS:
-        raise _refusal("it is too long", "Make the schema smaller.")
+        raise _refusal(
+            f"with its references put in place it has {len(text):,} characters, and "
+            f"{MAX_GRAMMAR_CHARS:,} are taken",
+            "Make the schema smaller, or ask for one part of it.",
+        )
     _check(schema, "$", 0)
     from .schema_rules import schema_rules
 
@@ -149,11 +156,13 @@ def _check_bounds(schema: dict[str, Any], path: str) -> None:
     for low, high in (("minimum", "maximum"), *zip(_COUNTS[::2], _COUNTS[1::2], strict=True)):
         if low in schema and high in schema and schema[low] > schema[high]:
             raise _refusal(f"`{path}.{low}` is above `{high}`", "Correct one of them.")
+    if schema.get("type") in _NUMBERS and not _DIGITS.fullmatch(schema.get("pattern", "^0$")):
+        raise _refusal(f"`{path}.pattern` is not one of digits", "Remove it.")
     for keyword in ("minimum", "maximum"):
         value = schema.get(keyword, 0)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > 1e300:
             raise _refusal(f"`{path}.{keyword}` is not a number", "Correct it.")
-        if keyword in schema and schema.get("type") not in ("integer", "number"):
+        if keyword in schema and schema.get("type") not in _NUMBERS:
             raise _refusal(
                 f"the keyword `{keyword}` at `{path}` needs the type integer or number beside it",
                 "Write the type.",
@@ -172,10 +181,15 @@ def _check_names(schema: dict[str, Any], path: str) -> None:
             "They are supported where all names are by pattern: no `properties`, and "
             "`additionalProperties` false.",
         )
-    pairs = itertools.combinations(patterns[:least], 2)
-    if least > len(patterns) or not all(itertools.starmap(_differ, pairs)):
+    children = schema["patternProperties"]
+    pairs = [
+        (one, other)
+        for one, other in itertools.combinations(patterns, 2)
+        if other in patterns[:least] or children[one] != children[other]
+    ]
+    if least > max(1, len(patterns)) or not all(itertools.starmap(_differ, pairs)):
         raise _refusal(
-            f"`{path}.minProperties` needs as many patterns that share no name",
+            f"`{path}` has `patternProperties` that need patterns that share no name",
             "Write patterns that differ in their first letters.",
         )
 
@@ -184,11 +198,13 @@ _SIGN = re.compile(r"\[[^\]]*\]|\w")
 
 
 def _differ(one: str, other: str) -> bool:
-    """Whether two patterns surely share no text: at their first difference, both take a sign."""
+    """Whether two patterns surely share no text: at one place, both take a sign."""
     for ours, theirs in zip(_signs(one), _signs(other), strict=False):
-        if ours != theirs:
-            codes = map(chr, range(0x250))
-            return not any(re.fullmatch(ours, c) and re.fullmatch(theirs, c) for c in codes)
+        codes = map(chr, range(0x250))
+        if ours != theirs and not any(
+            re.fullmatch(ours, c) and re.fullmatch(theirs, c) for c in codes
+        ):
+            return True
     return False
 
 

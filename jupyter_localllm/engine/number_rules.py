@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 #: Digits behind the point.
 _FRACTION = '("." [0-9]{1,6})?'
+_MAX_DIGITS = 16
 
 
 def integer_rule(low: int, high: int) -> str:
@@ -38,8 +40,13 @@ def _decimals(low: float, high: float) -> list[str]:
     if first <= last:
         options.append(f'"{last}"')
     if first > last:
-        # Both in one step from a whole number to the next.
-        return _behind_point(last, _hundredths(low - last), _below(high - last))
+        # Both in one step from a whole number to the next: with digits enough for the gap.
+        width = Fraction(high) - Fraction(low)
+        n_digits = next((n for n in range(2, _MAX_DIGITS) if width * 10**n > 20), 2)
+        scale = 10**n_digits
+        least = math.ceil((Fraction(low) - last) * scale)
+        most = math.floor((Fraction(high) - last) * scale) - 1
+        return _behind_point(last, least, most, n_digits)
     if first > low:
         options += _behind_point(first - 1, _hundredths(low - first + 1), 99)
     if high > last:
@@ -55,10 +62,10 @@ def _below(part: float) -> int:
     return math.floor(part * 100) - 1
 
 
-def _behind_point(whole: int, low: int, high: int) -> list[str]:
+def _behind_point(whole: int, low: int, high: int, n_digits: int = 2) -> list[str]:
     if low > high:
         return []
-    digits = " | ".join(_digits(f"{low:02}", f"{high:02}"))
+    digits = " | ".join(_digits(f"{low:0{n_digits}}", f"{high:0{n_digits}}"))
     return [f'"{whole}." ({digits}) [0-9]{{0,4}}']
 
 

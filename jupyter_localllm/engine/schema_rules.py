@@ -17,6 +17,7 @@ from .number_rules import integer_rule, number_rule
 #: Its functions have no types.
 _library: Any = llama_grammar
 _FAR = 10**15 - 1
+_TOP = "answer"
 _COMMA = ' "," space '
 
 
@@ -29,7 +30,8 @@ def schema_rules(schema: dict[str, Any]) -> str:
         It is not one that can be converted.
     """
     rules = SchemaRules()
-    rules.visit(rules.resolve_refs(json.loads(json.dumps(schema)), "stdin"), "")
+    # Under a name of its own: a part without one, such as that of the name "", would be the root.
+    rules.add_root(rules.visit(rules.resolve_refs(json.loads(json.dumps(schema)), "stdin"), _TOP))
     return str(rules.format_grammar())
 
 
@@ -38,6 +40,11 @@ class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no 
 
     def __init__(self) -> None:
         super().__init__(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
+        self._targets: dict[str, str] = {}
+
+    def add_root(self, name: str) -> None:
+        """Let the grammar begin with this rule."""
+        self._add("root", name)
 
     def visit(self, schema: Any, name: str) -> str:
         """Add the rules of a schema, and return the name of its rule."""
@@ -47,6 +54,8 @@ class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no 
         if "enum" in schema or "const" in schema or "$ref" in schema:
             return str(super().visit(schema, name))
         kind = schema.get("type")
+        if kind in ("integer", "number") and "pattern" in schema:
+            return self._digits(schema["pattern"], rule_name)
         if kind in ("integer", "number") and ("minimum" in schema or "maximum" in schema):
             return self._add(rule_name, self._number(schema, kind))
         if kind in (None, "array") and "prefixItems" in schema and schema.get("items", False):
@@ -54,6 +63,16 @@ class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no 
         if kind in (None, "object") and "patternProperties" in schema:
             return self._add(rule_name, self._named_by_pattern(schema, name))
         return str(super().visit(schema, name))
+
+    def _resolve_ref(self, ref: str) -> str:
+        # The library names a rule by the last step, which two references, or a type, may share.
+        name = self._targets.get(ref)
+        if name is None:
+            name = self._targets[ref] = f"{_TOP}-ref{len(self._targets)}"
+            made = self.visit(self._refs[ref], name)
+            if made != name:
+                self._add(name, made)
+        return name
 
     def _add(self, name: str, rule: str) -> str:
         return str(self._add_rule(name, rule))
@@ -66,6 +85,13 @@ class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no 
             text = literal
         text = text.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{text}"'
+
+    def _digits(self, pattern: str, name: str) -> str:
+        """Add the rule of a number that is written by a pattern."""
+        self._raw_pattern = True
+        made = self._visit_pattern(pattern, f"{name}-digits")
+        self._raw_pattern = False
+        return self._add(name, f"{made} space")
 
     def _number(self, schema: dict[str, Any], kind: str) -> str:
         low, high = _bounds(schema)
@@ -97,9 +123,14 @@ class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no 
         ]
         rules = [self._add(f"{prefix}entry-{n}", entry) for n, entry in enumerate(entries)]
         least, most = schema.get("minProperties", 0), schema.get("maxProperties")
-        first = rules[:least] or rules[-1:]
+        # Several that must be there are told first, each by a pattern of its own.
+        others = (rules[least:] or rules[-1:]) if least > 1 else rules
+        entry = others[0]
+        if len(others) > 1:
+            entry = self._add(f"{prefix}entry", " | ".join(others))
+        first = rules[:least] if least > 1 else [entry]
         rest = None if most is None else most - len(first)
-        text = f"{_COMMA.join(first)} {_repeated(f'{_COMMA.strip()} {rules[-1]}', 0, rest)}"
+        text = f"{_COMMA.join(first)} {_repeated(f'{_COMMA.strip()} {entry}', 0, rest)}"
         return f'"{{" space {text if least else f"({text})?"} "}}" space'
 
 

@@ -6,9 +6,10 @@ import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import nbformat
+import pydantic
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -171,6 +172,11 @@ def test_a_schema_comes_from_a_file_a_variable_or_the_line(
             "has a look-ahead or look-behind at `$.a`. Leave it out, and check that on the answer.",
         ),
         ('\'{"$ref": "#"}\'', "contains itself without an end"),
+        (
+            '\'{"anyOf": [{"$ref": "http://h.invalid/a"}, {"type": "integer"}]}\'',
+            "its reference http://h.invalid/a leads nowhere in it, and nothing is fetched.",
+        ),
+        ('\'{"type": "integer", "minimum": NaN}\'', "this is not a JSON schema: Out of range"),
     ],
 )
 def test_a_bad_schema_is_one_line(shell: InteractiveShell, argument: str, sentence: str) -> None:
@@ -178,6 +184,27 @@ def test_a_bad_schema_is_one_line(shell: InteractiveShell, argument: str, senten
     with pytest.raises(UsageError, match=re.escape(sentence)) as raised:
         shell.run_cell_magic("llm", f"--schema {argument}", "MANY\n")
     assert "\n" not in str(raised.value)
+
+
+def test_a_model_is_asked_again_where_a_validator_says_no(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interval(pydantic.BaseModel):
+        low: Annotated[int, pydantic.Field(ge=5, le=9)]
+
+        @pydantic.field_validator("low")
+        @classmethod
+        def check(cls, value: int) -> int:
+            raise ValueError("no number is low enough")
+
+    asking.user_ns["Interval"] = Interval
+    result = asking.run_cell("%%llm --schema Interval --into v --retry 1\nHELLO")
+    assert isinstance(result.error_in_exec, AnswerUnusable)
+    assert result.error_in_exec.message == (
+        "The answer does not fit the schema: at $.low, Value error, no number is low enough."
+    )
+    assert "v" not in asking.user_ns
+    assert "Attempt 1 of 2 failed: The answer does not fit" in capsys.readouterr().out
 
 
 def test_unique_items_are_unique_whatever_the_model_says(kernel: KernelSession) -> None:

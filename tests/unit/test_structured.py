@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
 import json
 import re
+import socket
 from typing import Any, NamedTuple
 
 import pytest
@@ -26,6 +28,13 @@ from jupyter_localllm.engine.grammar import schema_to_gbnf
 from jupyter_localllm.errors import AnswerCut, AnswerUnusable
 from tests.gbnf import Grammar
 from tests.magics.schemas import SCHEMAS
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "integer"}
+    for _ in range(levels):
+        schema = {"properties": {"a": schema}}
+    return schema
 
 
 class Pair(NamedTuple):
@@ -92,9 +101,6 @@ def test_the_budget_bounds_texts_and_lists() -> None:
 @pytest.mark.parametrize(
     "schema",
     [
-        {"$ref": "#"},
-        {"$ref": "#/$defs/none"},
-        {"$ref": "http://h.invalid/schema.json"},
         {"type": "object", "properties": {"me": {"$ref": "#"}}, "required": ["me"]},
         False,
     ],
@@ -130,11 +136,72 @@ def test_schemas_come_from_whatever_describes_data(source: Any, fitting: Any, wr
         ([1, 2], "neither a JSON schema nor a class"),
         (None, "neither a JSON schema nor a class"),
         (len, "no JSON schema can be made from 'len'"),
+        ('"x"', "neither a JSON schema nor a class"),
+        ("true", "neither a JSON schema nor a class"),
+        ("[" * 100_000, "this JSON is nested too deeply"),
+        ('{"type": "integer", "minimum": NaN}', "this is not a JSON schema: Out of range float"),
+        ('{"maximum": 1e999}', "this is not a JSON schema: Out of range float"),
+        ({"minimum": decimal.Decimal("1.5")}, "this is not a JSON schema: Object of type Decimal"),
+        ({"enum": {1, 2}}, "this is not a JSON schema: Object of type set"),
+        ({"properties": {("a",): {}}}, "this is not a JSON schema: keys must be str"),
+        (nested(150), "this is not a JSON schema: it is nested too deeply"),
+        (nested(100_000), "this is not a JSON schema: it is nested too deeply"),
+        ({"$schema": ["x"]}, "this is not a JSON schema"),
+        ({"$ref": "#/$defs/none"}, "its reference #/$defs/none leads nowhere in it"),
+        ({"$ref": "#/title/x", "title": "t"}, "its reference #/title/x leads nowhere in it"),
+        ({"$dynamicRef": "#x"}, "its reference #x leads nowhere in it"),
+        ({"anyOf": [{"$ref": "other.json"}, {"type": "integer"}]}, "its reference other.json"),
+        ({"enum": [1], "not": {"$ref": "http://h.invalid/a"}}, "its reference http://h.invalid/a"),
+        ({"$ref": "#/x/y", "x": {"y": {"not": {"$ref": "b"}}}}, "its reference b leads nowhere"),
+        ({"$id": "http://h.invalid/a", "$ref": "b"}, "its reference b leads nowhere"),
+        ({"$defs": {"a": {"$id": "b", "$ref": "#/c", "c": {}}}}, "its reference #/c leads nowhere"),
     ],
 )
 def test_what_describes_nothing_is_refused_in_a_sentence(source: Any, sentence: str) -> None:
     with pytest.raises(SchemaError, match=re.escape(sentence)):
         schema_of(source)
+
+
+@pytest.mark.parametrize(
+    ("schema", "fitting", "wrong"),
+    [
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer"}}}, 1, "1"),
+        ({"$ref": "#a", "$defs": {"x": {"$anchor": "a", "type": "integer"}}}, 1, "1"),
+        ({"$id": "http://h.invalid/s", "items": {"$ref": "/s"}, "type": "array"}, [[]], [1]),
+        # Names and values that are no references.
+        ({"properties": {"$ref": {"type": "integer"}}}, {"$ref": 1}, {"$ref": "a"}),
+        ({"const": {"$ref": "other.json"}}, {"$ref": "other.json"}, {}),
+        ({"properties": {1: {"type": "integer"}}}, {"1": 2}, {"1": "2"}),
+        ({"enum": (1, 2)}, 1, 3),
+        ('{"type": "array", "maxItems": 2.0}', [1], [1, 2, 3]),
+        ({"$schema": "http://h.invalid/draft", "type": "integer"}, 1, "1"),
+    ],
+)
+def test_a_schema_is_taken_as_json_has_it(schema: Any, fitting: Any, wrong: Any) -> None:
+    plain = schema_of(schema)
+    assert json.loads(json.dumps(plain)) == plain
+    assert check_value(fitting, plain) == ""
+    assert check_value(wrong, plain) != ""
+
+
+def test_counts_with_a_point_are_whole() -> None:
+    schema = schema_of('{"maxItems": 3.0, "items": {"minLength": 1.0, "minimum": 2.0}}')
+    assert json.dumps(schema) == '{"maxItems": 3, "items": {"minLength": 1, "minimum": 2.0}}'
+
+
+@pytest.mark.parametrize("keyword", ["$ref", "$dynamicRef", "$recursiveRef"])
+def test_nothing_is_fetched(keyword: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a"
+        schema = {"enum": [1, 2], "not": {keyword: address}}
+        with pytest.raises(SchemaError, match="nothing is fetched"):
+            schema_of(schema)
+        # Also of a schema that nobody looked at before.
+        with pytest.raises(Exception, match="Unresolvable"):
+            check_value(1, {"$ref": address})
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 @pytest.mark.parametrize(

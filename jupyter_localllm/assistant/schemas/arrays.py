@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .checks import distinct
 from .errors import SchemaRefused, Unbounded, Unenforceable
 from .numbers import bounds
+from .unions import next_union
 
 if TYPE_CHECKING:
     from .tight import Path, Schema, Tightener
@@ -44,7 +45,9 @@ def tight_array(
     if most is not None and least > most:
         raise Unbounded(f"`minItems` {least} is above `maxItems` {most}")
     is_unique = schema.get("uniqueItems") is True and most != 1
-    if is_unique and len(first) + (rest is not False) > 1 and first:
+    # What is left out as a repeat moves those behind it, but for one that may stand anywhere.
+    is_loose = "contains" in schema and len(first) == 1 and least < 2
+    if is_unique and len(first) + (rest is not False) > 1 and first and not is_loose:
         raise Unenforceable("`uniqueItems` together with `prefixItems` or `contains`")
     visited = _visited(tightener, first[:most], budget, path, place)
     if len(visited) < len(first[:most]):
@@ -54,7 +57,7 @@ def tight_array(
     if rest is False or len(visited) == most:
         return {"type": "array", "prefixItems": visited} if visited else {"enum": [[]]}
     least = max(least, len(visited))
-    if visited and most is None:
+    if visited and most is None and rest is True and "contains" not in schema:
         # What stands behind a tuple was not asked for by name.
         most = least
     limit = _limit(least, most, budget)
@@ -89,6 +92,8 @@ def _containing(schema: Schema, first: list[Any], rest: Any, least: int) -> tupl
     if first:
         raise Unenforceable("`contains` together with `prefixItems`")
     count = schema.get("minContains", 1)
+    if count > _MAX_LISTS:
+        raise Unenforceable(f"`minContains` {count:,} is above {_MAX_LISTS}")
     return [{"allOf": [rest, schema["contains"]]}] * count, max(least, count)
 
 
@@ -180,8 +185,9 @@ def _values(item: Schema) -> list[Any] | None:
     if "anyOf" in item:
         found = [_values(option) for option in item["anyOf"]]
         return None if None in found else distinct(v for part in found for v in part or ())
-    if item["type"] == "integer" and item["maximum"] - item["minimum"] < _MAX_LISTS:
-        return list(range(item["minimum"], item["maximum"] + 1))
+    if item["type"] == "integer" and "pattern" not in item:
+        numbers = range(item["minimum"], item["maximum"] + 1)
+        return list(numbers) if len(numbers) <= _MAX_LISTS else None
     known: dict[str, list[Any]] = {"boolean": [True, False], "null": [None]}
     return known.get(item["type"])
 
@@ -206,7 +212,7 @@ def _parts(tightener: Tightener, schema: Any, count: int) -> list[Any]:
     """
     resolved = tightener.resolved(schema)[0]
     narrowed: list[Any] = []
-    if isinstance(resolved, dict):
+    if isinstance(resolved, dict) and next_union(resolved) is None:
         narrowed = _narrowed(tightener, resolved, count)
     if not narrowed:
         raise Unenforceable("`uniqueItems` with `minItems` above 1 over items of this kind")

@@ -15,12 +15,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
+    from referencing import Resource
 
 #: Compiles a grammar of its own for 1.5 s when it is imported, for formats that hardly anybody
 #: uses; ``jsonschema`` imports it where it is installed.
 _SLOW = "rfc3987_syntax"
 #: How often repeated items are looked for; once for each level of nesting.
 _MAX_ROUNDS = 16
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+class CheckedSchema(dict[str, Any]):
+    """A schema made from a type, which may check more than its schema says.
+
+    Attributes
+    ----------
+    fault : callable
+        Given a value as JSON, what the type finds wrong with it, or "".
+    """
+
+    def __init__(self, schema: dict[str, Any], fault: Callable[[str], str]) -> None:
+        super().__init__(schema)
+        self.fault = fault
 
 
 def _jsonschema() -> ModuleType:
@@ -47,21 +63,74 @@ def _put_off(module: str, function: str) -> ModuleType:
     return stand_in
 
 
+def _validator_class(schema: Any) -> type[Validator]:
+    """Return what checks schemas of this dialect; unknown ones are taken for the newest."""
+    package = _jsonschema()
+    dialect = schema.get("$schema") if isinstance(schema, dict) else None
+    known = {"$schema": dialect} if isinstance(dialect, str) else {}
+    found: type[Validator] = package.validators.validator_for(
+        known, default=package.Draft202012Validator
+    )
+    return found
+
+
 def fault_of_schema(schema: Any) -> str:
     """Return what is wrong with the schema itself, as one sentence, or ""."""
-    package = _jsonschema()
     try:
-        package.validators.validator_for(schema).check_schema(schema)
-    except package.exceptions.SchemaError as error:
+        _validator_class(schema).check_schema(schema)
+    except _jsonschema().exceptions.SchemaError as error:
         place = ".".join(["$", *map(str, error.path)])
-        return f"{error.message} at {place}"
+        return f"{' '.join(error.message.split())[:200]} at {place}"
+    except RecursionError:
+        return "it is nested too deeply"
     return ""
 
 
+def lost_reference(schema: dict[str, Any]) -> str:
+    """Return a reference that leads nowhere in the schema, or ""; nothing is fetched."""
+    import referencing
+    import referencing.jsonschema
+
+    validator_class = _validator_class(schema)
+    dialect = validator_class.ID_OF(validator_class.META_SCHEMA)
+    made = referencing.jsonschema.specification_with(dialect).create_resource
+    resource = made(schema)
+    seen: list[object] = []
+
+    def look(resource: Resource[Any], resolver: Any, is_inner: bool) -> Iterator[str]:
+        contents = resource.contents
+        if not isinstance(contents, dict):
+            return
+        # The pointers of a schema that is bundled in another are not followed by ``tight``.
+        is_inner = is_inner or (contents is not schema and resource.id() is not None)
+        for reference in filter(None, map(contents.get, _REFERENCES)):
+            try:
+                found = resolver.lookup(reference)
+            except (referencing.exceptions.Unresolvable, ValueError, TypeError, LookupError):
+                yield reference
+                continue
+            if is_inner and reference.startswith("#"):
+                yield reference
+            # Wherever it stands, it is a schema because of the reference.
+            if not any(one is found.contents for one in seen):
+                seen.append(found.contents)
+                yield from look(made(found.contents), found.resolver, is_inner)
+        for part in resource.subresources():
+            yield from look(part, resolver.in_subresource(part), is_inner)
+
+    return next(look(resource, referencing.Registry().resolver_with_root(resource), False), "")
+
+
 def validator_of(schema: Any) -> Validator:
-    """Return what checks values, their formats too."""
-    validator_class = _jsonschema().validators.validator_for(schema)
-    validator: Validator = validator_class(schema, format_checker=validator_class.FORMAT_CHECKER)
+    """Return what checks values, their formats too; it fetches nothing."""
+    import referencing
+
+    validator_class = _validator_class(schema)
+    validator: Validator = validator_class(
+        schema,
+        registry=referencing.Registry(),
+        format_checker=validator_class.FORMAT_CHECKER,
+    )
     return validator
 
 
@@ -70,7 +139,8 @@ def check_value(value: Any, schema: Any) -> str:
     validator = validator_of(schema)
     error = _jsonschema().exceptions.best_match(validator.iter_errors(value))
     if error is None:
-        return ""
+        fault = schema.fault(json.dumps(value)) if isinstance(schema, CheckedSchema) else ""
+        return " ".join(fault.split())[:200]
     message = " ".join(error.message.split())
     return f"at {error.json_path}, {message[:200]}"
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from .errors import Unbounded
+from .errors import Unbounded, Unenforceable
+from .steps import stepped_pattern
 
 #: Values that are told one by one.
 _MAX_CHOICES = 1000
 #: Without a bound: digits that every reader of JSON takes exactly.
 _FAR = 10**15 - 1
+#: With digits behind the point.
+_FAR_STEPS = 10**12 - 1
 #: Beside a forbidden number.
 _GAP = 1e-6
 
@@ -26,7 +31,7 @@ def tight_number(schema: dict[str, Any], kind: str, forbidden: list[Any]) -> dic
     low, high = bounds(schema, kind)
     step = schema.get("multipleOf")
     if step is not None and not (kind == "integer" and step == 1):
-        return {"enum": _multiples(low, high, step, kind, forbidden)}
+        return _stepped(low, high, step, kind, forbidden)
     points = sorted({value for value in forbidden if _is_number(value)})
     gap = 1 if kind == "integer" else _GAP
     pieces: list[dict[str, Any]] = []
@@ -54,8 +59,9 @@ def bounds(schema: dict[str, Any], kind: str) -> tuple[float, float]:
     """
     lows = [(name, schema[name]) for name in ("minimum", "exclusiveMinimum") if name in schema]
     highs = [(name, schema[name]) for name in ("maximum", "exclusiveMaximum") if name in schema]
-    low = max((_edge(*one, schema, kind, 1) for one in lows), default=None)
-    high = min((_edge(*one, schema, kind, -1) for one in highs), default=None)
+    gap = _gap(lows, highs)
+    low = max((_edge(*one, kind, gap) for one in lows), default=None)
+    high = min((_edge(*one, kind, -gap) for one in highs), default=None)
     if low is not None and high is not None and low > high:
         (first, below), (second, above) = lows[-1], highs[-1]
         raise Unbounded(f"no {kind} has `{first}` {below} and `{second}` {above}")
@@ -65,38 +71,74 @@ def bounds(schema: dict[str, Any], kind: str) -> tuple[float, float]:
     return low, max(far, 2 * low) if high is None else high
 
 
-def _edge(name: str, value: Any, schema: dict[str, Any], kind: str, sign: int) -> float:
+def _stepped(
+    low: float, high: float, step: float, kind: str, forbidden: list[Any]
+) -> dict[str, Any]:
+    """Return the multiples, by their digits where those tell, else one by one."""
+    is_whole = isinstance(step, int) or step.is_integer()
+    if (kind == "number" or is_whole) and not (is_whole and forbidden):
+        far = _FAR if is_whole else _FAR_STEPS
+        near, end = max(low, -far), min(high, far)
+        step = int(step) if is_whole else step
+        pattern = _pattern(near, end, step, tuple(filter(_is_number, forbidden)))
+        if pattern:
+            shape = "integer" if is_whole else "number"
+            return {"type": shape, "minimum": near, "maximum": end, "pattern": pattern}
+    return {"enum": _multiples(low, high, step, kind, forbidden)}
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(low: float, high: float, step: float, forbidden: tuple[float, ...]) -> str | None:
+    def fits(value: float) -> bool:
+        return _divides(step, value) and value not in forbidden
+
+    return stepped_pattern(low, high, step, fits)
+
+
+def _gap(lows: Sequence[tuple[str, float]], highs: Sequence[tuple[str, float]]) -> float:
+    """Return what is left out beside a bound that is not included."""
+    if not lows or not highs:
+        return _GAP
+    width = min(value for _, value in highs) - max(value for _, value in lows)
+    return min(_GAP, width / 4) if width > 0 else _GAP
+
+
+def _edge(name: str, value: Any, kind: str, gap: float) -> float:
     """Return the first value inside of a bound."""
     is_exclusive = name.startswith("exclusive")
-    if isinstance(value, bool):
-        # As the fourth draft says it: a flag beside `minimum` or `maximum`.
-        plain = name.removeprefix("exclusive").lower()
-        return _edge(f"exclusive {value}" if value else plain, schema[plain], schema, kind, sign)
     if kind == "integer":
-        inner: int = math.ceil(value) if sign > 0 else math.floor(value)
-        return inner + sign if is_exclusive and inner == value else inner
-    # Beside a large number, a small gap is none.
+        inner: int = math.ceil(value) if gap > 0 else math.floor(value)
+        return inner + (1 if gap > 0 else -1) if is_exclusive and inner == value else inner
     number: float = value
-    return number + sign * (_GAP if abs(number) < 1e9 else 1) if is_exclusive else number
+    if not is_exclusive:
+        return number
+    # Beside a large number, a small gap is none.
+    moved = number + (gap if abs(number) < 1e9 else math.copysign(1, gap))
+    return moved if moved != number else math.nextafter(number, math.copysign(math.inf, gap))
 
 
 def _multiples(
     low: float, high: float, step: float, kind: str, forbidden: list[Any]
 ) -> list[float]:
     """Return values that are multiples as a check with floating point sees them."""
-    start = math.ceil(low / step) if low > -_FAR else 0 if high >= 0 else None
-    sign = 1 if start is not None else -1
-    number = math.floor(high / step) if start is None else start
+    if not math.isfinite(high / step - low / step):
+        raise Unenforceable(f"`multipleOf` {step} is too small")
+    first, last = math.ceil(low / step), math.floor(high / step)
+    if high - low > _FAR:
+        # Without a bound, those nearest to the other one, or to zero.
+        middle = min(max(first + _MAX_CHOICES, 0), last - _MAX_CHOICES)
+        first, last = max(first, middle - _MAX_CHOICES), min(last, middle + _MAX_CHOICES)
+    spread = max(1, (last - first) // (2 * _MAX_CHOICES))
     values: list[float] = []
-    for count in range(2 * _MAX_CHOICES):
-        value = round((number + sign * count) * step, 9)
+    for number in range(first, last + 1, spread):
+        value = round(number * step, 9)
         value = int(value) if float(value).is_integer() else value
         is_wanted = kind == "number" or isinstance(value, int)
         if low <= value <= high and is_wanted and _divides(step, value) and value not in forbidden:
             values.append(value)
     if not values:
         raise Unbounded(f"no {kind} fits `multipleOf` {step} and its bounds")
-    return values[:_MAX_CHOICES]
+    return values[:: max(1, math.ceil(len(values) / _MAX_CHOICES))]
 
 
 def _divides(step: float, value: float) -> bool:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
 from .arrays import differing
 from .errors import Unbounded, Unenforceable
-from .strings import MIN_CHARS
+from .strings import MIN_CHARS, begin_apart
 
 if TYPE_CHECKING:
     from .tight import Path, Schema, Tightener
@@ -36,8 +37,9 @@ def tight_object(
     if most is not None and least > most:
         raise Unbounded(f"`minProperties` {least} is above `maxProperties` {most}")
     properties, required = _named(tightener, schema)
-    if not properties:
-        return _open_object(tightener, schema, budget, path, place)
+    gone = [name for name, child in properties.items() if child is False and name not in required]
+    if len(gone) == len(properties):
+        return _open_object(tightener, schema, gone, budget, path, place)
     if len(required) > (len(required) if most is None else most):
         raise Unbounded(f"`maxProperties` {most} is less than what is `required`")
     tight = _visited(tightener, properties, required, budget, path, place)
@@ -69,11 +71,17 @@ def _named(tightener: Tightener, schema: Schema) -> tuple[dict[str, Any], list[s
     names = schema.get("propertyNames", True)
     properties = dict(schema.get("properties", {}))
     required = list(schema.get("required", []))
-    for name, needed in schema.get("dependentRequired", {}).items():
-        if name in properties:
-            required += needed
     known = tightener.resolved(names)[0]
     told = known["enum"] if not properties and isinstance(known, dict) and "enum" in known else []
+    dependents = schema.get("dependentRequired", {})
+    there = [name for name, child in properties.items() if child is not False]
+    waiting = list(dict.fromkeys([*there, *required, *told]))
+    for name in waiting:
+        # Whoever has one has the others too, so they are all always there.
+        for needed in dependents.get(name, ()) if isinstance(name, str) else ():
+            required.append(needed)
+            if needed not in waiting:
+                waiting.append(needed)
     for name in [*required, *told]:
         if isinstance(name, str) and name not in properties:
             properties[name] = True if _matching(patterns, name) else _rest(schema)
@@ -119,9 +127,9 @@ def _is_open(schema: Any) -> bool:
 
 
 def _open_object(
-    tightener: Tightener, schema: Schema, budget: int, path: Path, place: str
+    tightener: Tightener, schema: Schema, gone: list[str], budget: int, path: Path, place: str
 ) -> Schema:
-    """Return an object whose names are the model's choice."""
+    """Return an object whose names are the model's choice, but for those that are gone."""
     least, most = schema.get("minProperties", 0), schema.get("maxProperties")
     patterns, names, rest = (
         schema.get("patternProperties", {}),
@@ -131,30 +139,58 @@ def _open_object(
     if patterns and names is not None:
         raise Unenforceable("`patternProperties` together with `propertyNames`")
     name: Any = {"type": "string", "minLength": 1, "maxLength": _NAME_CHARS}
-    if patterns:
-        # A name may match the others too, so a value fits all of them.
-        name = {"type": "string", "pattern": next(iter(patterns))}
-        rest = {"allOf": list(patterns.values())}
-    elif names not in (None, True):
+    if names not in (None, True):
         name = {"allOf": [{"type": "string"}, names]}
+    # Who has one of these names would need others.
+    gone = [*gone, *(one for one, needed in schema.get("dependentRequired", {}).items() if needed)]
+    kept = {"not": {"enum": gone}} if gone else True
+    kinds = [({"type": "string", "pattern": one}, child) for one, child in patterns.items()]
+    if len(kinds) > 1 and not _all_apart(list(patterns)):
+        # A name may match the others too, so a value fits all of them.
+        kinds = [(kinds[0][0], {"allOf": list(patterns.values())})]
+    kinds = [({"allOf": [one, kept]}, child) for one, child in kinds or [(name, rest)]]
     limit = max(least, min(_MAX_ENTRIES if most is None else most, budget // _ENTRY_CHARS), 1)
+    entries: list[tuple[Any, Schema]] = []
+    failure: Unbounded | None = None
+    for one, child in kinds:
+        try:
+            value = tightener.visit(child, max(MIN_CHARS, budget // 8), path, f"{place}.*")
+            entries.append((one, value))
+        except Unbounded as error:
+            failure = failure or error
+    if failure and len(patterns) > len(kinds):
+        raise Unenforceable("`patternProperties` of which one name may match several") from None
+    if failure and not entries and least:
+        raise failure
+    if not entries or most == 0:
+        return {"enum": [{}]}
+    return _by_pattern(tightener, entries, least, limit, path, place)
+
+
+def _all_apart(patterns: list[str]) -> bool:
+    return all(begin_apart(one, other) for one, other in itertools.combinations(patterns, 2))
+
+
+def _by_pattern(
+    tightener: Tightener, entries: list[tuple[Any, Schema]], least: int, most: int, path: Path,
+    place: str,
+) -> Schema:  # fmt: skip
+    """Return an object of so many entries, each with a name and a value that belong together."""
+    (first, value), *others = entries
     try:
-        share = max(MIN_CHARS, budget // 8)
-        value = tightener.visit(rest, share, path, f"{place}.*")
-        rows = _names(tightener, name, least, path, place)
+        rows = _names(tightener, first, least, path, place)
+        more = {_names(tightener, one, 0, path, place)[0][0]: child for one, child in others}
     except Unbounded:
         if least:
             raise
         return {"enum": [{}]}
-    if most == 0:
-        return {"enum": [{}]}
     shapes: list[Schema] = [
         {
             "type": "object",
-            "patternProperties": dict.fromkeys(row, value),
+            "patternProperties": {**dict.fromkeys(row, value), **more},
             "additionalProperties": False,
             "minProperties": least,
-            "maxProperties": limit,
+            "maxProperties": most,
         }
         for row in rows
     ]

@@ -105,7 +105,10 @@ _CLASSES = {
     "D": others(_DIGITS, 0x7E), "W": others(_WORD, 0x7E), "S": others(_SPACE, 0x7E),
 }  # fmt: skip
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
-_QUANTIFIER = re.compile(r"\*|\+|\?|\{(\d+)(?:(,)(\d*))?\}")
+#: As Python reads it, a count from nothing on may leave out the nothing.
+_QUANTIFIER = re.compile(r"\*|\+|\?|\{(?:(\d+)|(\d*),(\d*))\}")
+#: Classes by name, and sets that are joined: to Python, these are single characters.
+_RUST_ONLY = re.compile(r"\[:\^?\w+:\]|&&|--\[|~~")
 _GROUP = re.compile(r"\((?:\?:|\?P?<[A-Za-z_]\w*>)?")
 
 
@@ -169,9 +172,10 @@ class _Reader:
             return Repeat(part, int(sign == "+"), None)
         if sign == "?":
             return Repeat(part, 0, 1)
-        least = int(found[1])
-        most = least if not found[2] else int(found[3]) if found[3] else None
-        return Repeat(part, least, most)
+        if found[1]:
+            return Repeat(part, int(found[1]), int(found[1]))
+        most = int(found[3]) if found[3] else None
+        return Repeat(part, int(found[2] or 0), most)
 
     def _one(self) -> Node:
         if self._peek() == "(":
@@ -232,6 +236,8 @@ class _Reader:
         last, is_first = _LAST, True
         while self._peek() != "]" or is_first:
             is_first = False
+            if _RUST_ONLY.match(self._text, self.at):
+                raise self._refused("a class that only Rust reads as it is meant")
             low = self._member()
             if isinstance(low, Chars):
                 ranges += low.ranges

@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from .errors import Unbounded, Unenforceable
+from .inclusion import is_included
 from .patterns import (
     ANY,
     Chars,
@@ -138,10 +140,15 @@ def _shape(schema: dict[str, Any]) -> Node | None:
     pattern = schema.get("pattern")
     if pattern is None:
         return read_pattern(f"^({FORMATS[kind]})$") if kind in FORMATS else None
-    if kind in FORMATS:
-        # Where the pattern is what the format asks for anyway, it is the format that counts.
-        raise Unenforceable(f"`pattern` together with `format` {kind}")
-    return read_pattern(pattern)
+    asked = read_pattern(pattern)
+    if kind not in FORMATS:
+        return asked
+    shape = read_pattern(f"^({FORMATS[kind]})$")
+    if is_included(shape, asked):
+        return shape
+    if is_included(asked, shape):
+        return asked
+    raise Unenforceable(f"`pattern` together with `format` {kind}")
 
 
 def _free(least: int, most: int) -> Node:
@@ -253,7 +260,33 @@ def _at_least(node: Node, need: int) -> Node:
     return node
 
 
-# --- parts that share nothing ---------------------------------------------------------------
+# --- texts that share nothing ---------------------------------------------------------------
+
+
+def begin_apart(one: str, other: str) -> bool:
+    """Whether texts of two patterns surely differ, by a sign that both begin with."""
+    rows = [list(_first_signs(read_pattern(pattern))) for pattern in (one, other)]
+    return any(
+        not any(a <= d and c <= b for a, b in ours.ranges for c, d in theirs.ranges)
+        for ours, theirs in zip(*rows, strict=False)
+    )
+
+
+def _first_signs(node: Node) -> Iterator[Chars]:
+    """Yield the classes of the first signs, as far as each is always there."""
+    parts = node.parts if isinstance(node, Row) else (node,)
+    for part in parts:
+        match part:
+            case Chars():
+                yield part
+            case Repeat(Chars() as sign, least, most):
+                yield from itertools.repeat(sign, least)
+                if least != most:
+                    return
+            case Row(inner) if all(isinstance(one, Chars) for one in inner):
+                yield from (one for one in inner if isinstance(one, Chars))
+            case _:
+                return
 
 
 def _parts(node: Node, count: int) -> list[Node]:

@@ -9,16 +9,31 @@ patterns and choices; references are put in place. Pure; ``structured`` calls it
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote
 
 from .arrays import tight_array
 from .checks import distinct, validator_of
 from .errors import SchemaRefused, Unbounded, Unenforceable
-from .exclusive import excludes
+from .exclusive import apart, excludes
 from .merging import TYPES, complement, merged
 from .numbers import tight_number
 from .objects import tight_object
+from .references import References
 from .strings import tight_string
+from .unions import (
+    UNEVALUATED,
+    both,
+    closed,
+    condensed,
+    condition,
+    dependent,
+    is_empty,
+    is_implied,
+    next_union,
+    refuse_hidden,
+    refuse_open,
+    standard,
+    without,
+)
 
 Schema = dict[str, Any]
 Path = tuple[str, ...]
@@ -27,12 +42,22 @@ Path = tuple[str, ...]
 _MAX_RECURSION = 2
 _MAX_DEPTH = 24
 #: Schemas that are looked at; more would make no grammar that an engine takes.
-_MAX_VISITS = 4000
+_MAX_VISITS = 6000
+#: Unions that are looked at, each time one stands beside another alternative.
+_MAX_UNIONS = 2000
+_TOO_MANY = "too many combinations of `anyOf`, `oneOf`, `if` or `dependentSchemas`"
 _DEFAULT_BUDGET = 4000
 
 #: Keywords that become others before anything else is looked at.
 _REWRITTEN = ("$ref", "allOf", "const", "not", "if", "dependentSchemas", "dependencies")
 _DYNAMIC = ("$dynamicRef", "$recursiveRef")
+#: Keywords that change what others mean, but not in a draft that does not know this one.
+_NEWER = {
+    "prefixItems": "prefixItems",
+    "minContains": "dependentRequired",
+    "maxContains": "dependentRequired",
+}
+_COUNTS = ("minItems", "maxItems", "minContains", "maxContains", "minProperties", "maxProperties")
 _SIGNS = {
     "object": ("properties", "required", "additionalProperties", "patternProperties",
                "propertyNames", "minProperties"),
@@ -48,21 +73,28 @@ def tight_schema(schema: Schema, budget_chars: int | None = None) -> Schema:
     Raises
     ------
     Unbounded
-        No value fits: two keywords exclude each other, a definition contains itself without an
-        end, or a reference leads nowhere.
+        No value fits: two keywords exclude each other, or a definition contains itself without
+        an end.
     Unenforceable
-        A keyword that no grammar can say.
+        A keyword that no grammar can say, or a reference that leads nowhere.
     """
-    return Tightener(schema).visit(schema, budget_chars or _DEFAULT_BUDGET, (), "$")
+    try:
+        return Tightener(schema).visit(schema, budget_chars or _DEFAULT_BUDGET, (), "$")
+    except RecursionError:
+        raise Unenforceable("the schema is nested too deeply") from None
 
 
 class Tightener:
     """Makes schemas of one document tight."""
 
     def __init__(self, root: Schema) -> None:
-        self._root = root
+        self._references = References(root)
         self._validator = validator_of(root)
-        self._n_visits = 0
+        known = self._validator.VALIDATORS
+        if "properties" not in known or "allOf" not in known:
+            raise Unenforceable("`$schema` names a draft before the fourth")
+        self._ignored = [keyword for keyword, sign in _NEWER.items() if sign not in known]
+        self._n_visits = self._n_unions = 0
 
     def visit(self, schema: Any, budget: int, path: Path, place: str) -> Schema:
         """Return the tight form of one schema.
@@ -85,60 +117,80 @@ class Tightener:
 
     def fits(self, value: Any, schema: Any) -> bool:
         """Whether a value fits a schema of this document."""
-        return bool(self._validator.evolve(schema=schema).is_valid(value))
+        return bool(self._validator.evolve(schema=standard(schema)).is_valid(value))
 
     def resolved(self, schema: Any, path: Path = ()) -> tuple[Any, Path]:
         """Return a schema without references, ``allOf``, ``not`` and conditions."""
+        if isinstance(schema, dict) and any(name in schema for name in UNEVALUATED):
+            refuse_hidden(schema, self._references.target)
+            late = {name: schema[name] for name in UNEVALUATED if name in schema}
+            inner, path = self.resolved(without(schema, *late), path)
+            return closed(inner, late), path
+        followed: list[str] = []
         while isinstance(schema, dict):
             keyword = next((one for one in _REWRITTEN if one in schema), None)
             if keyword is None:
                 break
-            rest = {key: value for key, value in schema.items() if key != keyword}
+            rest = self._plain(without(schema, keyword))
             value = schema[keyword]
             match keyword:
                 case "$ref":
+                    if value in followed:
+                        raise Unenforceable(f"`$ref` {value} leads to itself")
+                    followed.append(value)
                     path = self._entered(value, path)
-                    schema = _both(rest, self._target(value))
+                    schema = both(rest, self._references.target(value))
                 case "allOf":
-                    schema = rest or True
-                    for part in value:
-                        part, path = self.resolved(part, path)
-                        schema = merged(self.resolved(schema, path)[0], part)
+                    schema, path = self._all_of(rest, value, path)
                 case "const":
-                    schema = _both(rest, {"enum": [value]})
+                    schema = both(rest, {"enum": [value]})
                 case "not" if "enum" not in rest:
-                    schema = _both(rest, complement(value, lambda one: self.resolved(one)[0]))
+                    schema = both(rest, complement(value, lambda one: self.resolved(one)[0]))
                 case "if" if "enum" not in rest:
-                    schema = _both(_without(rest, "then", "else"), _condition(schema))
+                    schema = both(without(rest, "then", "else"), condition(schema))
                 case "dependentSchemas" | "dependencies" if "enum" not in rest:
-                    schema = _both(rest, _dependent(value))
+                    schema = both(rest, dependent(value))
                 case _:
                     # The values are looked at one by one.
                     schema = rest
-        return (True if schema == {} else schema), path
+        return (True if schema == {} else self._plain(schema)), path
+
+    def _all_of(self, rest: Schema, parts: list[Any], path: Path) -> tuple[Any, Path]:
+        result: Any = rest or True
+        for part in parts:
+            part, path = self.resolved(part, path)
+            refuse_open(part)
+            result, path = self.resolved(result, path)
+            result = merged(result, part)
+        return result, path
+
+    def _plain(self, schema: Any) -> Any:
+        """Return the schema with its counts as whole numbers, and bounds as they are said now."""
+        if not isinstance(schema, dict):
+            return schema
+        schema = without(schema, *self._ignored)
+        schema |= {name: int(schema[name]) for name in _COUNTS if name in schema}
+        for keyword, plain in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            # In the fourth draft, a flag beside the bound.
+            flag = schema.get(keyword)
+            if isinstance(flag, bool):
+                schema = without(schema, keyword)
+                if flag and plain in schema:
+                    schema = {**without(schema, plain), keyword: schema[plain]}
+        return schema
 
     def _entered(self, reference: str, path: Path) -> Path:
         if path.count(reference) >= _MAX_RECURSION or len(path) > _MAX_DEPTH:
             raise Unbounded(f"{reference} contains itself without an end")
         return (*path, reference)
 
-    def _target(self, reference: str) -> Any:
-        target: Any = self._root
-        if not reference.startswith("#"):
-            raise Unbounded(f"{reference} is in another document")
-        for step in filter(None, unquote(reference[1:]).split("/")):
-            step = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(target, list) and step.isdecimal() and int(step) < len(target):
-                target = target[int(step)]
-            elif isinstance(target, dict) and step in target:
-                target = target[step]
-            else:
-                raise Unbounded(f"{reference} leads nowhere")
-        return target
-
     def _visit(self, given: Any, budget: int, path: Path, place: str) -> Schema:
         self._n_visits += 1
-        if self._n_visits > _MAX_VISITS or len(path) > _MAX_DEPTH:
+        if self._n_visits > _MAX_VISITS and self._n_unions > _MAX_UNIONS // 10:
+            raise Unenforceable(_TOO_MANY)
+        if self._n_visits > _MAX_VISITS:
+            raise Unenforceable(f"the schema has more than {_MAX_VISITS:,} parts, with references")
+        if len(path) > _MAX_DEPTH:
             raise Unbounded("the schema is nested too deeply")
         schema, path = self.resolved(given, path)
         if schema is False:
@@ -150,15 +202,16 @@ class Tightener:
                 raise Unenforceable(f"`{keyword}` cannot be said in a grammar")
         if "enum" in schema:
             return self._choices(schema["enum"], given)
-        for keyword in ("oneOf", "anyOf"):
-            if keyword in schema:
-                return self._any_of(keyword, schema, budget, path, place)
+        schema = condensed(schema, lambda one: self.resolved(one, path)[0], self.fits)
+        union = next_union(schema)
+        if union:
+            return self._any_of(*union, budget, path, place)
         kinds = schema["type"] if "type" in schema else _kinds(schema)
         if isinstance(kinds, list):
             if not kinds:
                 raise Unbounded("no `type` fits")
             options = [{**schema, "type": one} for one in kinds]
-            return self._any_of("anyOf", {"anyOf": options}, budget, path, place)
+            return self._any_of("anyOf", options, {}, budget, path, place)
         return self._of_kind(schema, kinds, budget, path, place)
 
     def _of_kind(self, schema: Schema, kind: str, budget: int, path: Path, place: str) -> Schema:
@@ -190,67 +243,67 @@ class Tightener:
             raise Unbounded("no value of its `enum` or `const` fits")
         return {"enum": fitting}
 
-    def _any_of(self, keyword: str, schema: Schema, budget: int, path: Path, place: str) -> Schema:
-        rest, options = _without(schema, keyword), schema[keyword]
-        tight: list[tuple[int, Schema]] = []
-        failures: list[SchemaRefused] = []
+    def _any_of(
+        self, keyword: str, options: list[Any], rest: Schema, budget: int, path: Path, place: str
+    ) -> Schema:
+        self._n_unions += bool(rest)
+        if self._n_unions > _MAX_UNIONS:
+            raise Unenforceable(_TOO_MANY)
+        if is_empty(rest):
+            raise Unbounded(f"nothing fits what stands beside `{keyword}`")
+        if keyword == "anyOf" and any(is_implied(option, rest) for option in options) and rest:
+            return self.visit(rest, budget, path, place)
+        tight: dict[int, Schema] = {}
+        failure: SchemaRefused | None = None
         for number, option in enumerate(options):
             # Where nothing else is asked, an alternative stays as it is, for messages.
-            both = {"allOf": [rest, option]} if rest else option
             try:
-                tight.append((number, self.visit(both, budget, path, place)))
-            except SchemaRefused as error:
+                tight[number] = self.visit(both(rest, option), budget, path, place)
+            except Unbounded as error:
                 # The recursive one of a tree's alternatives ends here.
-                failures.append(error)
-        lost = [error for error in failures if isinstance(error, Unenforceable)]
-        if lost and all(_is_null(shape) for _, shape in tight):
-            raise lost[0]
+                failure = failure or error
         if not tight:
-            raise failures[0] if failures else Unbounded(f"`{keyword}` has no alternative")
+            raise failure or Unbounded(f"`{keyword}` has no alternative")
         if keyword == "oneOf":
-            self._hold_apart(tight, options)
-        shapes = [shape for _, shape in tight]
+            for number, shape in tight.items():
+                tight[number] = self._held_apart(number, shape, options, rest, budget, path, place)
+        shapes: list[Schema] = []
+        for shape in tight.values():
+            if shape != {"enum": []}:
+                shapes += shape.get("anyOf", [shape])
+        if not shapes:
+            raise Unbounded(f"what fits one alternative of `{keyword}` fits another one too")
         return shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
 
-    def _hold_apart(self, tight: list[tuple[int, Schema]], options: list[Any]) -> None:
-        for number, shape in tight:
-            for other, option in enumerate(options):
-                if other != number and not excludes(
-                    shape, option, lambda one: self.resolved(one)[0], self.fits
-                ):
-                    raise Unenforceable(
-                        "a value may fit two alternatives of `oneOf`; write `anyOf` if it may"
-                    )
+    def _held_apart(
+        self, number: int, shape: Schema, options: list[Any], rest: Schema, budget: int,
+        path: Path, place: str,
+    ) -> Schema:  # fmt: skip
+        """Return an alternative of ``oneOf`` without what may fit another one."""
 
+        def is_apart(shape: Schema, option: Any) -> bool:
+            return excludes(shape, option, lambda one: self.resolved(one)[0], self.fits)
 
-def _both(first: Any, second: Any) -> Any:
-    """Return a schema that asks for both, with what has to be rewritten first."""
-    if not first or first is True:
-        return second
-    return {"allOf": [first, second]}
-
-
-def _without(schema: Schema, *keywords: str) -> Schema:
-    return {key: value for key, value in schema.items() if key not in keywords}
-
-
-def _condition(schema: Schema) -> Any:
-    """Return ``if``, ``then`` and ``else`` as alternatives."""
-    condition = schema["if"]
-    then, other = schema.get("then", True), schema.get("else", True)
-    if then is True and other is True:
-        return True
-    return {"anyOf": [{"allOf": [condition, then]}, {"allOf": [{"not": condition}, other]}]}
-
-
-def _dependent(schemas: dict[str, Any]) -> Any:
-    """Return what must hold where a name is there, as alternatives for each name."""
-    parts: list[Any] = []
-    for name, schema in schemas.items():
-        if isinstance(schema, list):
-            schema = {"required": schema}
-        parts.append({"anyOf": [{"properties": {name: False}}, schema]})
-    return {"allOf": parts}
+        narrowed = both(rest, options[number])
+        for other, option in enumerate(options):
+            if other == number or is_apart(shape, option):
+                continue
+            if "enum" in shape:
+                shape = {"enum": [one for one in shape["enum"] if not self.fits(one, option)]}
+                continue
+            for more in apart(shape, self.resolved(option)[0]):
+                try:
+                    candidate = self.visit(both(narrowed, more), budget, path, place)
+                except SchemaRefused:
+                    continue
+                if is_apart(candidate, option):
+                    shape, narrowed = candidate, both(narrowed, more)
+                    break
+            else:
+                raise Unenforceable(
+                    "a value may fit two alternatives of `oneOf`; write `anyOf` if it may"
+                )
+        return shape
 
 
 def _filled(schema: Schema, forbidden: list[Any], keyword: str) -> Schema:
@@ -264,7 +317,3 @@ def _kinds(schema: Schema) -> str | list[str]:
     if found:
         return found[0]
     return list(TYPES) if "_forbidden" in schema else ["string", "number", "boolean", "null"]
-
-
-def _is_null(shape: Schema) -> bool:
-    return shape in ({"type": "null"}, {"enum": [None]})
