@@ -253,6 +253,8 @@ class WorkerLifecycle:
                 await self._changed.wait()
         if not worker.is_ready:
             raise worker.cause_of_death()
+        # Whoever loads a model means to use it: it is not the next one to be unloaded.
+        self.last_used = time.monotonic()
         self._launcher.loaded()
 
     def _check_wanted(self) -> None:

@@ -261,8 +261,11 @@ def _looks_like_path(name: str) -> bool:
 
 
 def _shown(name: str) -> str:
-    """Return a caller's text, fit to be repeated to them: quoted, escaped, short."""
-    return ascii(name[:60]) + ("..." if len(name) > 60 else "")
+    """Return a caller's text, fit to be repeated to them: quoted, on one line, short.
+
+    Letters of every script stay; what cannot be printed is escaped.
+    """
+    return repr(name[:60]) + ("..." if len(name) > 60 else "")
 
 
 def _below_home(path: Path) -> str:

@@ -273,6 +273,10 @@ def test_more_models_than_wanted_unloads_the_one_used_longest_ago(
             await host.load(str(tiny_model("llama")), allow_path=True)
             await until(slow, lambda: not slow.life.has_process)
             assert scripted.life.is_ready
+            # One that was used long ago and is loaded again by hand is wanted now.
+            await host.load(str(slow_model), allow_path=True)
+            await until(scripted, lambda: not scripted.life.has_process)
+            assert slow.life.is_ready
 
     run(main())
 
