@@ -6,12 +6,18 @@ is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from traitlets import observe
 
 from .cells.cell_runs import CellRuns
@@ -42,6 +48,9 @@ _REPLY_TIMEOUT_S = 60.0
 _KEPT = ("_memory", "_answers", "model_paths", "model", "aliases")
 #: Formats that are valid by construction.
 _ENFORCED = ("json", "table")
+#: The names of the function that a line stands in.
+Names = Mapping[str, object]
+NONE: Names = {}
 
 
 def _line_help() -> str:
@@ -79,23 +88,26 @@ class LocalLLM(QuestionSettings):
     # --- what IPython calls -----------------------------------------------------------------
 
     @no_var_expand
+    @needs_local_scope
     @line_magic("llm")  # type: ignore[arg-type]  # IPython types it for functions, not methods
     @documented(_line_help)
-    def line(self, line: str) -> None:
+    def line(self, line: str, local_ns: Names = NONE) -> None:
         """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
         from .lines.arguments import parse_line
         from .lines.commands import ActOn
 
-        command = parse_line(line, self.variables())
+        command = parse_line(line, {**self.variables(), **local_ns})
         if isinstance(command, ActOn):
+            from .cells.cell_targets import with_whole_target
+
+            command = with_whole_target(command)
             fault = self._broken_diagram(command)
-            self.runs.mark_question()
             if fault is not None:
                 self._fix_diagram(command.ask, fault)
             else:
-                self._ask(command, line)
+                self._ask(command, line, names=local_ns)
         else:
-            self._line_command(command)
+            self._line_command(command, local_ns)
 
     @no_var_expand
     @cell_magic("llm")  # type: ignore[arg-type]  # as above
@@ -181,22 +193,22 @@ class LocalLLM(QuestionSettings):
 
     # --- asking -----------------------------------------------------------------------------
 
-    def _ask(self, command: Ask | ActOn, line: str, body: str = "") -> None:
+    def _ask(self, command: Ask | ActOn, line: str, body: str = "", names: Names = NONE) -> None:
         from ..errors import LocalLLMError
         from .questions.advice import with_advice
 
         try:
-            self._answer(command, body)
+            self._answer(command, body, names)
         except LocalLLMError as error:
-            raise with_advice(error, line) from None
+            raise with_advice(error, line) from error.__cause__
 
-    def _answer(self, command: Ask | ActOn, body: str) -> None:
+    def _answer(self, command: Ask | ActOn, body: str, names: Names) -> None:
         from .answers.answer import AnswerSettings, answer_question
         from .lines.commands import ActOn
 
         ask = command.ask if isinstance(command, ActOn) else command
         answers = self.answers()
-        composer = self._composer()
+        composer = self._composer(names)
         composed = self._fitted(composer, composer.compose(command, body, answers.newest))
         if ask.show_prompt:
             self._show_prompt(composed)
@@ -231,7 +243,7 @@ class LocalLLM(QuestionSettings):
         )
         answer_question(self.the_shell, self.host_session(), question, settings)
 
-    def _composer(self) -> Composer:
+    def _composer(self, names: Names = NONE) -> Composer:
         from .questions.composer import Composer, Settings
         from .values.interpolation import visible_variables
 
@@ -247,7 +259,7 @@ class LocalLLM(QuestionSettings):
             personas=self.personas,
             prompt_folder=self.prompt_folder,
         )
-        variables = visible_variables(self.the_shell, self.runs.errors)
+        variables = visible_variables(self.the_shell, self.runs.errors, names)
         return Composer(self.runs, variables, self.memory(), self.chats(), settings)
 
     def _fitted(self, composer: Composer, composed: Composed) -> Composed:
@@ -365,7 +377,7 @@ class LocalLLM(QuestionSettings):
 
     # --- lines ------------------------------------------------------------------------------
 
-    def _line_command(self, command: Command) -> None:
+    def _line_command(self, command: Command, names: Names) -> None:
         from .lines.commands import DrawTarget, ShowAnswer, ShowHelp
 
         if isinstance(command, ShowHelp):
@@ -373,8 +385,8 @@ class LocalLLM(QuestionSettings):
         elif isinstance(command, DrawTarget):
             from .diagrams.sources import draw_target
 
-            targets = self._composer().targets
-            draw_target(self.the_shell, command, targets, self.variables(), self.display)
+            targets = self._composer(names).targets
+            draw_target(self.the_shell, command, targets, targets.variables, self.display)
         elif isinstance(command, ShowAnswer):
             from .shown_again import show_again
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..assistant.chat_tree import branch
-from ..chat_protocol import Chat
+from ..chat_protocol import Chat, MessageState
 from ..protocol import HostStatus, ModelInfo, ModelState
 from .output.display import terminal_text
 
@@ -17,6 +17,12 @@ _STATES = {
     ModelState.LOADING: "loading",
     ModelState.READY: "loaded",
     ModelState.FAILED: "failed",
+}
+#: What stands behind the name of a model whose answer is not whole.
+_ENDS = {
+    MessageState.STOPPED: " (stopped)",
+    MessageState.FAILED: " (broke off)",
+    MessageState.INTERRUPTED: " (broke off)",
 }
 
 
@@ -111,6 +117,7 @@ def conversation_text(chat: Chat) -> str:
     lines = []
     for message in branch(chat):
         who = "You" if message.role == "user" else message.model or "Answer"
+        who += _ENDS.get(message.state, "")
         labels = ", ".join(item.label for item in message.context)
         about = " ".join(filter(None, [message.action, labels and f"({labels})"]))
         lines += [f"{who}: {about}".rstrip() if about else f"{who}:", message.content.strip(), ""]

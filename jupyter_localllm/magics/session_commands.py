@@ -116,16 +116,16 @@ class SessionCommands:
 
     def _unload(self, command: UnloadModel) -> str:
         async def unload(client: HostClient) -> list[str]:
-            workers = (await client.status()).workers
-            every = [worker.model for worker in workers]
-            names = every if command.model is None else [command.model]
-            for name in names:
+            loaded = [worker.model for worker in (await client.status()).workers]
+            for name in loaded if command.model is None else [command.model]:
                 await client.unload(name)
-            return names
+            left = {worker.model for worker in (await client.status()).workers}
+            return [name for name in loaded if name not in left]
 
         names = self._ask(self._owner.host_session().call(unload))
         if not names:
-            return "No model is loaded."
+            named = self._owner.model_paths.name_of(command.model or "")
+            return f"{named} was not loaded." if named else "No model is loaded."
         return f"Unloaded {', '.join(names)}; the memory is free again."
 
     def _stop(self, command: StopAnswers) -> str:

@@ -91,7 +91,9 @@ class QuestionSettings(Magics):
     default_language_model = Unicode(
         "", help="The same as model, by the name that jupyter-ai gives it."
     ).tag(config=True)
-    initial_language_model = Unicode("", help="The same, in newer versions of it.").tag(config=True)
+    initial_language_model = Unicode(
+        "", help="The same as model, by the name that newer versions of jupyter-ai give it."
+    ).tag(config=True)
 
     @validate("context")
     def _check_context(self, proposal: dict[str, Any]) -> str:

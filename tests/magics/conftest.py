@@ -37,14 +37,19 @@ def private_folders(
 
 @pytest.fixture
 def make_shell(private_folders: Path) -> Iterator[Callable[..., InteractiveShell]]:
-    """``make_shell(Name={...})``: a real in-process shell, the one that ``display`` finds."""
+    """``make_shell(Name={...})``: a real in-process shell, the one that ``display`` finds.
+
+    ``kind`` is its class.
+    """
     shells: list[InteractiveShell] = []
 
-    def make(**settings: dict[str, object]) -> InteractiveShell:
+    def make(
+        kind: type[InteractiveShell] = InteractiveShell, **settings: dict[str, object]
+    ) -> InteractiveShell:
         InteractiveShell.clear_instance()
         config = Config(settings)
         config.HistoryManager.enabled = False
-        shells.append(InteractiveShell.instance(config=config))
+        shells.append(kind.instance(config=config))
         return shells[-1]
 
     yield make
@@ -52,7 +57,7 @@ def make_shell(private_folders: Path) -> Iterator[Callable[..., InteractiveShell
         # It removes its temporary files once, now.
         atexit.unregister(shell.atexit_operations)
         shell.atexit_operations()
-    InteractiveShell.clear_instance()
+        type(shell).clear_instance()
 
 
 @pytest.fixture

@@ -94,6 +94,17 @@ def test_a_failed_question_and_an_interrupt_are_no_errors_to_fix(
     assert runs.errors[2].startswith("UsageError: --bogus is not an option")
 
 
+@pytest.mark.parametrize(
+    "code", ["import asyncio\nraise asyncio.CancelledError", "import bdb\nraise bdb.BdbQuit"]
+)
+def test_what_a_person_ended_otherwise_is_no_error_to_fix(
+    shell: InteractiveShell, runs: CellRuns, code: str
+) -> None:
+    """A cell that awaits ends so when it is interrupted, a debugger when it is left."""
+    run(shell, code)
+    assert runs.current_error() is None
+
+
 def test_cells_that_a_cell_runs_are_none_of_their_own(
     shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,6 +220,10 @@ def test_another_cell_cures_nothing(failed: str, later: str) -> None:
         ("total = missing + 1", "missing = 5\n\ntotal = missing + 1"),
         ("import math\nmath.sqrt('x')", "import math\nmath.sqrt(4)"),
         ("for i in range(3)\n    print(i)", "for i in range(3):\n    print(i)"),
+        (
+            "%%mermaid\ngraph TD\n  A --> B\n  =>> ??? {{",
+            "%%mermaid\ngraph TD\n  A --> B\n  B --> C",
+        ),
         (
             "def f(n):\n    s = 0\n    for i in range(n):\n        s += j\n    return s\nf(3)",
             "def f(n):\n    s = 0\n    for i in range(n):\n        s += i\n    return s\n\nf(3)",

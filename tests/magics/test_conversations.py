@@ -27,6 +27,7 @@ from jupyter_localllm.magics.chats.conversations import (
     new_question,
 )
 from jupyter_localllm.magics.lines.commands import Ask
+from jupyter_localllm.magics.report import conversation_text
 from tests.gguf_builders.scripted import SCRIPTS
 from tests.magics.chat_samples import questions, turn
 from tests.magics.conftest import owner_of
@@ -48,6 +49,21 @@ def test_the_newest_turns_are_sent() -> None:
     assert memory.before(question, "", 0) == []
     assert memory.clear() == 3
     assert memory.before(question, "", 2) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "mark"), [("stop", ""), ("cancelled", " (stopped)"), ("error", " (broke off)")]
+)
+def test_an_answer_that_is_not_whole_is_marked_and_its_model_has_a_name(
+    tmp_path: Path, reason: str, mark: str
+) -> None:
+    memory = Memory()
+    question = turn("a")[0]
+    answer = LastAnswer(
+        question="a", text="Half", model=str(tmp_path / "smol.gguf"), finish_reason=reason
+    )
+    memory.keep(question, answer_record(answer, question), "")
+    assert f"\nsmol{mark}:\nHalf" in conversation_text(memory.as_chat())
 
 
 def test_a_cell_run_again_sees_what_was_before_it_and_replaces_its_turn() -> None:

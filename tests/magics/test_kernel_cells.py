@@ -51,15 +51,20 @@ def test_errors_follow_the_cell_and_not_its_text(start_kernel: StartKernel, tap:
     assert "prices.total()" in sent
     assert "AttributeError: 'list' object has no attribute 'total'" in sent
     assert "\x1b" not in sent
-    # The cell is deleted: the error before is the one that is still there.
-    run(kernel, "%llm error", "q", deleted=("c",)).check_ok()
+    # The cell is deleted, which Lab tells once: the error before is the one that is still there.
+    run(kernel, "print('other')", "e", deleted=("c",)).check_ok()
+    run(kernel, "%llm error", "q").check_ok()
     assert "IndexError" in last_question(tap)
     run(kernel, "prices[1]", "b").check_ok()
     n_before = len(tap.chat_requests())
-    cell = run(kernel, "%llm fix", "q", deleted=("c",))
+    cell = run(kernel, "%llm fix", "q")
     assert cell.reply["status"] == "error"
     assert "No error is left" in cell.reply["evalue"]
     assert len(tap.chat_requests()) == n_before
+    # Its deletion is undone.
+    run(kernel, "prices.total()", "c")
+    run(kernel, "%llm error", "q").check_ok()
+    assert "AttributeError" in last_question(tap)
 
 
 def test_a_cell_run_again_is_asked_as_the_first_time(

@@ -46,6 +46,8 @@ def test_settings_are_shown_and_changed(
 ) -> None:
     shown = output(asking, capsys, "%llm config")
     assert "max_history = 2" in shown
+    for name in ("default_language_model", "initial_language_model"):
+        assert "The same as model" in shown.partition(f"{name} = ")[2].splitlines()[1]
     assert "max_tokens = 7" in output(asking, capsys, "%llm config max_tokens 7")
     assert owner_of(asking).max_tokens == 7
     refused = output(asking, capsys, "%llm config max_tokens many")
@@ -57,6 +59,8 @@ def test_settings_are_shown_and_changed(
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
+        ("max_tokens -1", "'-1' is no value of max_tokens, which is a whole number of at least 1."),
+        ("max_tokens 4 5", "'4 5' is no value of max_tokens"),
         ("max_tokens 0", "which is a whole number of at least 1."),
         ("temperature hot", "which is a number from 0 to 5, or None."),
         ("temperature nan", "The setting temperature: nan is not a number from 0 to 5."),
@@ -127,6 +131,29 @@ def test_a_model_given_by_path_can_be_used_by_its_name_and_loaded_again(
     assert owner_of(asking).model == str(scripted_model)
     asking.run_cell(f"%llm unload {scripted_model.stem}")
     assert SCRIPTS["HELLO"] in output(asking, capsys, "%%llm\nHELLO")
+
+
+def test_a_model_is_unloaded_only_if_it_was_loaded(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str], scripted_model: Path
+) -> None:
+    name = scripted_model.stem
+    asking.run_cell("%%llm\nHELLO")
+    assert f"Unloaded {name}; the memory" in output(asking, capsys, f"%llm unload {name}")
+    again = output(asking, capsys, f"%llm unload {scripted_model}")
+    assert again == f"{name} was not loaded.\n"
+    assert "No model is loaded." in output(asking, capsys, "%llm unload")
+
+
+def test_an_empty_table_that_fits_its_schema_is_an_answer(
+    asking: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = '{"type": "object", "properties": {"city": {"type": "string"}}}'
+    schema = f'{{"type": "array", "maxItems": 0, "items": {row}}}'
+    shown = output(asking, capsys, f"%%llm -f table --schema {schema} --into rows\nHELLO")
+    assert "The answer is an empty list, so the table has no rows." in shown
+    assert "attempt" not in shown.lower()
+    assert list(asking.user_ns["rows"].columns) == ["city"]
+    assert asking.user_ns["rows"].empty
 
 
 def test_a_model_that_one_cell_named_by_path_can_be_used_by_its_name(

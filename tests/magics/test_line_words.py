@@ -40,12 +40,23 @@ COMMANDS = [
         ("stop", StopAnswers()),
         ("alias", ListAliases()),
         ("alias big smol", SetAlias("big", "smol")),
+        # A name of a model may get options for good.
+        ("alias smol smol -t 0", SetAlias("smol", "smol -t 0")),
         ("alias t -t 0 --system 'Be brief.'", SetAlias("t", "-t 0 --system 'Be brief.'")),
         ("dealias big", RemoveAlias("big")),
         ("config", Configure()),
         ("config max_tokens 7", Configure("max_tokens", "7")),
         ("config LocalLLM.max_tokens = 7", Configure("max_tokens", "7")),
         ("config max_tokens=7", Configure("max_tokens", "7")),
+        ("config max_tokens -1", Configure("max_tokens", "-1")),
+        # All behind the name is the value.
+        ("config context cells 2-5", Configure("context", "cells 2-5")),
+        ("config system_prompt You are  nice.", Configure("system_prompt", "You are  nice.")),
+        ("config system_prompt = Don't guess", Configure("system_prompt", "Don't guess")),
+        ("config system_prompt 'Be nice'", Configure("system_prompt", "Be nice")),
+        ("config aliases {'a': 'b c'}", Configure("aliases", "{'a': 'b c'}")),
+        ("config model $m", Configure("model", "$m")),
+        ("config max-tokens 7", Configure("max-tokens", "7")),
         # The names of jupyter-ai 2.
         ("register big smol", SetAlias("big", "smol")),
         ("update big smol", SetAlias("big", "smol")),
@@ -74,6 +85,12 @@ def test_every_command_has_help_with_an_example_or_an_option(command: str) -> No
         assert "--help" in found.text or "Examples" in found.text
 
 
+def test_the_help_of_save_has_all_of_its_options() -> None:
+    found = parse_line("save --help", {})
+    assert isinstance(found, ShowHelp)
+    assert found.text.startswith("usage: %llm save FILE [--chat NAME] [--force]\n")
+
+
 def test_help_keeps_the_capitals_of_its_sentence() -> None:
     found = parse_line("fix --help", {})
     assert isinstance(found, ShowHelp)
@@ -95,6 +112,12 @@ def test_help_keeps_the_capitals_of_its_sentence() -> None:
         ("alias 1x smol", "beginning with a letter"),
         ("alias big", "Say what big stands for"),
         ("alias big --bogus", "--bogus is not an option"),
+        ("alias big big", "big cannot stand for itself."),
+        ("alias big -m big", "big cannot stand for itself."),
+        ("config max_tokens 4 # short", "leave out `# short`"),
+        ("config system_prompt 'Be nice", "opened but not closed"),
+        ("config system_prompt “Be nice”", "“ is a curly quote"),
+        ("config --bogus", "--bogus is not an option"),
         ("dealias", "Name the alias"),
         ("translate", "Name the language"),
         ("fix -f code -x", "counts only in the first line"),

@@ -73,9 +73,22 @@ def test_no_table_is_one_sentence(text: str) -> None:
 def test_json_objects_are_a_table() -> None:
     table = table_of_json([{"a": 1, "b": "x"}, {"a": 2.5, "c": [1]}])
     assert records(table) == [{"a": 1.0, "b": "x", "c": ""}, {"a": 2.5, "b": "", "c": "[1]"}]
-    for value in (1, [1], [], "x"):
+    for value in (1, [1], "x"):
         with pytest.raises(AnswerUnusable):
             table_of_json(value)
+
+
+def test_an_empty_list_is_an_empty_table_with_the_columns_of_its_schema() -> None:
+    row = {"type": "object", "properties": {"name": {"type": "string"}, "n": {"type": "integer"}}}
+    direct = {"type": "array", "items": row}
+    referred = {"type": "array", "items": {"$ref": "#/$defs/Row"}, "$defs": {"Row": row}}
+    for schema in (direct, referred):
+        frame = data_frame(table_of_json([], schema))
+        assert list(frame.columns) == ["name", "n"]
+        assert len(frame) == 0
+    endless = {"type": "array", "items": {"$ref": "#/items"}}
+    for schema in ({}, {"type": "array"}, {"items": True}, endless, {"$ref": "#/none"}):
+        assert table_of_json([], schema) == Table([], [])
 
 
 def test_an_unfinished_row_is_left_out() -> None:

@@ -103,8 +103,8 @@ def answer_question(
         return answer
     except (AnswerStopped, CodeStopped):
         raise
-    except KeyboardInterrupt:
-        raise AnswerStopped("The answer was stopped.") from None
+    except KeyboardInterrupt as error:
+        raise AnswerStopped("The answer was stopped.") from error.__cause__
     finally:
         if asking.answer is not None and question.on_answer is not None:
             question.on_answer(asking.answer)

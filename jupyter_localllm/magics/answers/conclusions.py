@@ -133,14 +133,17 @@ def _table(
     note = ""
     if schema is not None:
         data = _json(answer, schema, is_cut)
-        found, note = table_of_json(data.value), data.note
+        found, note = table_of_json(data.value, schema), data.note
+        if not found.rows:
+            note = f"The answer is an empty list, so the table has no rows. {note}".strip()
     else:
         text = answer.text
         if is_cut:
             text, note = whole_rows(text), "Its last row was not finished and is left out."
         found = find_table(text)
-    if not found.rows:
-        raise AnswerUnusable("The table of the answer has no rows.", "Ask again in other words.")
+        if not found.rows:
+            hint = "Ask again in other words."
+            raise AnswerUnusable("The table of the answer has no rows.", hint)
     value = data_frame(found)
     if question.into and isinstance(value, list):
         note = f"pandas is not installed, so {question.into} is a list of dicts. {note}".strip()
@@ -148,7 +151,7 @@ def _table(
 
 
 def _shown_table(table: Table) -> Shown:
-    markdown = as_markdown(table)
+    markdown = as_markdown(table) if table.columns else "(an empty table)"
     return Shown(safe_markdown(markdown).text, markdown)
 
 

@@ -16,6 +16,8 @@ _SEPARATOR = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _CELL_END = re.compile(r"(?<!\\)\|")
 _MIN_COLUMNS, _MAX_COLUMNS = 2, 6
 _MAX_ROWS = 30
+#: A reference that leads to another one, and that to another.
+_MAX_REFERENCES = 8
 _NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?([eE][-+]?\d+)?")
 
 
@@ -71,8 +73,13 @@ def find_table(markdown: str) -> Table:
     )
 
 
-def table_of_json(value: Any) -> Table:
+def table_of_json(value: Any, schema: dict[str, Any] | None = None) -> Table:
     """Return the table that a list of JSON objects is.
+
+    Parameters
+    ----------
+    schema : dict, optional
+        Of the value; names the columns where there is no row that does.
 
     Raises
     ------
@@ -80,13 +87,33 @@ def table_of_json(value: Any) -> Table:
         It is something else.
     """
     rows = value if isinstance(value, list) else [value]
-    if not rows or not all(isinstance(row, dict) for row in rows):
+    if not rows:
+        return Table(_columns_in(schema or {}), [])
+    if not all(isinstance(row, dict) for row in rows):
         raise AnswerUnusable(
             "The answer is no list of objects, so it is no table.",
             "With -f table, the schema must describe an array of objects.",
         )
     columns = list(dict.fromkeys(name for row in rows for name in row))
     return Table(columns, [[_text(row.get(name)) for name in columns] for row in rows])
+
+
+def _columns_in(schema: dict[str, Any]) -> list[str]:
+    """Return the properties of the objects in an array, as far as the schema names them."""
+    named = _resolved(_resolved(schema, schema).get("items"), schema).get("properties")
+    return list(named) if isinstance(named, dict) else []
+
+
+def _resolved(part: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of a schema, which may stand among its definitions."""
+    for _ in range(_MAX_REFERENCES):
+        reference = part.get("$ref") if isinstance(part, dict) else None
+        if not isinstance(reference, str):
+            break
+        part = schema
+        for name in reference.removeprefix("#").strip("/").split("/"):
+            part = part.get(name) if isinstance(part, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def whole_rows(markdown: str) -> str:

@@ -12,7 +12,9 @@ import re
 _MAX_CHARACTERS = 5_000
 #: How alike two longer cells are that count as one.
 _SAME_TEXT = 0.8
-#: How much of them stands in lines that are the same.
+#: Up to so many, letters are compared: a line that is written anew weighs much among a few.
+_SHORT_CHARACTERS = 300
+#: How much of longer ones stands in lines that are the same.
 _SAME_LINES = 0.4
 _LONGER_LINES = 4
 #: How alike a line is to what became of it, where another line stayed as it was.
@@ -33,7 +35,9 @@ def is_edit(before: str, after: str) -> bool:
         return True
     if not old or max(len(before), len(after)) > _MAX_CHARACTERS:
         return False
-    if len(old) >= _LONGER_LINES and _is_mostly_same(old, new):
+    is_short = max(len(before), len(after)) <= _SHORT_CHARACTERS
+    is_alike = is_short and _likeness(before, after) >= _SAME_TEXT
+    if len(old) >= _LONGER_LINES and (is_alike or _is_mostly_same(old, new)):
         return True
     if len(old) != len(new):
         return False

@@ -44,8 +44,12 @@ class CellRun:
         The front end's; empty where it gives none.
     error : str
         Plain text; empty where the run was good.
+    reason : str
+        The line of the error that says what it is.
+    is_own_error : bool
+        A magic of ours refused something: about the words of its line, and no code.
     is_question : bool
-        The cell asked a model, so that it is never what a question is about.
+        A cell magic of ours has all its lines, so that it is never what a question is about.
     generated : str
         Code that ``-x`` ran in it and that failed; ``error`` is of this code then.
     may_execute : bool
@@ -60,6 +64,8 @@ class CellRun:
     source: str
     cell_id: str = ""
     error: str = ""
+    reason: str = ""
+    is_own_error: bool = False
     is_interrupted: bool = False
     is_question: bool = False
     generated: str = ""
@@ -75,7 +81,8 @@ class CellRun:
     @property
     def has_fault(self) -> bool:
         """Whether code failed in it, of a person or of a model; a failed question is none."""
-        return bool(self.error) and (not self.is_question or bool(self.generated))
+        is_about_words = self.is_question or self.is_own_error
+        return bool(self.error) and (not is_about_words or bool(self.generated))
 
     def is_same_cell(self, other: CellRun) -> bool:
         """Whether both are runs of one cell, as far as that can be known."""
@@ -139,9 +146,19 @@ class CellRuns:
         found: list[tuple[Any, CellRun]] = self._threads.open
         return found
 
+    @property
+    def number_now(self) -> int:
+        """The number of the cell that the person runs now; 0 where it has none."""
+        if not self._open or not self._open[0][0].store_history:
+            return 0
+        # By its text: IPython counts on before a cell runs, or behind it.
+        names = [name[2:] for name in list(self._shell.user_ns) if name.startswith("_i")]
+        return max((int(name) for name in names if name.isdigit()), default=0)
+
     def mark_question(self) -> None:
-        """Note that the cell that runs now asks a model."""
-        if self.now is not None:
+        """Note that a cell magic of ours runs now: the lines of its cell are no code."""
+        # Else code called it, and is what failed or what the next question is about.
+        if self.now is not None and self.now.source.lstrip().startswith("%%"):
             self.now.is_question = True
 
     def mark_diagram(self, broken: BrokenDiagram | None) -> None:
@@ -154,7 +171,7 @@ class CellRuns:
         return list(self._runs)
 
     def last_code(self) -> CellRun | None:
-        """Return the newest run that asked no model and is no other magic's line."""
+        """Return the newest run with code in it, and not only lines of magics."""
         return next((run for run in reversed(self._runs) if is_code(run)), None)
 
     def newest_of(self, cell_id: str) -> CellRun | None:
@@ -173,6 +190,14 @@ class CellRuns:
         from ..values.value_text import text_of
 
         return text_of(error, _ERROR_TOKENS).text
+
+    def reason_of(self, number: int) -> str:
+        """Return one line of ``Err[number]``: what went wrong."""
+        error, run = self.error_of(number), self.by_number(number)
+        if run is not None and run.error == error:
+            return run.reason
+        # A person's own words, or those of an earlier registration.
+        return next((line for line in reversed(error.splitlines()) if line.strip()), "")
 
     def current_error(self) -> CellRun | None:
         """Return the newest run whose error is still there.
@@ -231,6 +256,9 @@ class CellRuns:
             self._note_deleted()
         run = self._run_of(info)
         run.may_execute = is_persons
+        if not self._open:
+            # A deleted cell that runs is back.
+            self._deleted.discard(run.cell_id)
         self._open.append((info, run))
 
     def _hear(self, error: BaseException) -> None:
@@ -274,12 +302,17 @@ class CellRuns:
         if error is None:
             return
         from ..execution.execute import CodeFailed
-        from .errors_of_cells import error_text
+        from .errors_of_cells import error_reason, error_text, is_interrupt
+        from .own_errors import is_mistyped_cell, is_own_error
 
-        if isinstance(error, CodeFailed):
-            run.generated, error = error.code, error.error
+        # An answer that was to correct it may have been stopped, or of no use.
+        failed = error if isinstance(error, CodeFailed) else error.__cause__
+        if isinstance(failed, CodeFailed):
+            run.generated, error = failed.code, failed.error
         else:
-            run.is_interrupted = isinstance(error, KeyboardInterrupt)
+            run.is_interrupted = is_interrupt(error)
+            run.is_own_error = is_own_error(error)
+            run.is_question = run.is_question or is_mistyped_cell(error)
         # What a cell runs in turn has the number that the next cell will have.
         inner, own = f"In[{run.number + 1}]", f"In[{run.number}]"
 
@@ -287,7 +320,7 @@ class CellRuns:
             name = self._cell_name(filename)
             return own if run.number and name == inner else name
 
-        run.error = error_text(error, name_of)
+        run.error, run.reason = error_text(error, name_of), error_reason(error)
         if run.number:
             self._keep(run.number, run.error)
 
@@ -318,7 +351,8 @@ class CellRuns:
     def _note_deleted(self) -> None:
         deleted = self._metadata().get("deletedCells")
         if isinstance(deleted, list):
-            self._deleted = {each for each in deleted if isinstance(each, str)}
+            # Lab tells of each once, with the next cell that runs.
+            self._deleted |= {each for each in deleted if isinstance(each, str)}
 
     def _cell_name(self, filename: str) -> str | None:
         named = self._shell.compile.format_code_name(filename)
@@ -326,13 +360,25 @@ class CellRuns:
 
 
 _MAGIC_LINE = re.compile(r"\s*(?:%%?|!)\w")
+_OWN_LINE = re.compile(r"\s*%llm\b")
+_OWN_CELL = re.compile(r"\s*%%(?:llm|explain)\b")
 
 
 def is_code(run: CellRun) -> bool:
-    """Whether a run is something that a question can be about."""
-    if run.is_question or not run.source.strip():
+    """Whether a run is something that a question can be about: it holds more than magics."""
+    if run.is_question or not run.source.strip() or run.source.lstrip().startswith("%%llm"):
         return False
-    lines = [line for line in run.source.splitlines() if line.strip()]
-    if lines[0].startswith("%%llm"):
-        return False
-    return not all(_MAGIC_LINE.match(line) for line in lines)
+    lines = _lines(run.source)
+    return not lines or not all(map(_MAGIC_LINE.match, lines))
+
+
+def is_question_text(source: str) -> bool:
+    """Whether a cell holds nothing but questions and commands to us."""
+    lines = _lines(source)
+    return bool(lines) and (_OWN_CELL.match(source) is not None or all(map(_OWN_LINE.match, lines)))
+
+
+def _lines(source: str) -> list[str]:
+    """Return the lines that do something; a line that goes on is one."""
+    lines = source.replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]

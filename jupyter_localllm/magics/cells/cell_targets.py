@@ -15,14 +15,19 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ...chat_protocol import ContextItem
+from ..lines.commands import ActOn
 from ..lines.parsers import nearest, shortened
-from ..values.interpolation import is_missing, value_of
+from ..values.interpolation import is_missing, is_reference, value_of
 from ..values.value_text import shortened_text, text_of
-from .cell_runs import CellRun, CellRuns
+from .cell_runs import CellRun, CellRuns, is_code
 from .notebook_context import NotebookContext
 
-_ERROR_LINE = re.compile(r"[A-Za-z_][\w.]*(?:: |$)")
 _NUMBERED = re.compile(r"(?P<kind>In|Out|Err)\[(?P<number>-?\d+)\]|(?P<bare>\d+)")
+#: The same as several words.
+_SPACED = re.compile(
+    r"(?P<kind>In|Out|Err)\s*\[\s*(?P<number>-?\d+)\s*\](?:\s+(?P<rest>.*)|$)", re.DOTALL
+)
+_SECOND = re.compile(r"(?:In|Out|Err)\[-?\d+\](?=[\s,;.:?]|$)")
 #: Of code and errors, which are what it is all about.
 _CODE_TOKENS = 6_000
 
@@ -65,15 +70,15 @@ class CellTargets:
         value_tokens: int,
     ) -> None:
         self._runs = runs
-        self._variables = variables
+        self.variables = variables
         self._around = around
         self._value_tokens = value_tokens
 
     def of_body(self, body: str) -> Subject:
         """Return the code in the lines below ``%%llm``, with its error if it just failed."""
         for run in reversed(self._runs.finished()):
-            if run.code.strip() == body.strip() and (run.has_fault or not run.is_question):
-                return _subject("Code", body, run.error)
+            if run.code.strip() == body.strip() and (run.has_fault or is_code(run)):
+                return _subject("Code", body, run.error if run.has_fault else "")
         return _subject("Code", body, "")
 
     def above(self) -> Subject:
@@ -122,6 +127,11 @@ class CellTargets:
             return self._by_name(target)
         number = int(match["number"] or match["bare"])
         kind = match["kind"] or "In"
+        if number and number == self._runs.number_now:
+            raise UsageError(
+                f"{kind}[{number}] is of the cell that runs now, which cannot be what it asks "
+                f"about. {self._numbers()}"
+            )
         if kind == "Out":
             return self._output(number)
         source = self._source(number)
@@ -145,11 +155,11 @@ class CellTargets:
         return self.named(target if number is None else f"Err[{number}]")
 
     def _source(self, number: int) -> str:
-        source = self._variables.get(f"_i{number}")
+        source = self.variables.get(f"_i{number}")
         return source if isinstance(source, str) else ""
 
     def _output(self, number: int) -> Subject:
-        values = self._variables.get("Out")
+        values = self.variables.get("Out")
         if not isinstance(values, dict) or number not in values:
             raise UsageError(
                 f"There is no Out[{number}]: the cell did not run in this session, or its last "
@@ -165,9 +175,15 @@ class CellTargets:
         return Subject((item,))
 
     def _by_name(self, target: str) -> Subject:
-        value = value_of(target, self._variables)
+        if not is_reference(target):
+            raise UsageError(
+                f"`{shortened(target)}` is not one thing that can be named: a cell such as In[3], "
+                "an output Out[3], an error Err[3], or a name such as total or df.shape. Put "
+                "anything else into a variable first."
+            )
+        value = value_of(target, self.variables)
         if is_missing(value):
-            known = [name for name in self._variables if not name.startswith("_")]
+            known = [name for name in self.variables if not name.startswith("_")]
             raise UsageError(
                 f"`{shortened(target)}` is neither a cell such as In[3] nor the name of anything "
                 f"here{nearest(target, known)} To ask in words, write %%llm in the first line of a "
@@ -222,6 +238,26 @@ class CellTargets:
         return f"There are {', '.join(failed)}." if failed else "No cell has failed."
 
 
+def with_whole_target(act: ActOn) -> ActOn:
+    """Return it with ``In[ 3 ]`` as the one word that it is.
+
+    Raises
+    ------
+    UsageError
+        A second cell is named behind the first.
+    """
+    match = _SPACED.match(f"{act.target} {act.words}")
+    if match is not None:
+        act = replace(act, target=f"{match['kind']}[{match['number']}]", words=match["rest"] or "")
+    second = _SECOND.match(act.words)
+    if second is not None:
+        raise UsageError(
+            f"{act.target} and {second[0]} cannot be asked about in one line. Name one at a time, "
+            "or put both into a question, as in %%llm with {In[3]} and {Out[4]} below."
+        )
+    return act
+
+
 def cell_number(target: str) -> int | None:
     """Return the number in ``In[3]``, ``Err[3]`` or ``3``; ``None`` where it is none of these."""
     match = _NUMBERED.fullmatch(target)
@@ -242,17 +278,9 @@ def _subject_of_run(run: CellRun) -> Subject:
     what = name or shortened(run.code.strip())
     if run.generated:
         what += ", the code that -x ran" if name else ""
-    reason = _last_line(run.error)
-    about = f"About {what}: {reason}" if reason else f"About {what}."
-    return replace(_subject(name or "Code", run.code, run.error), about=about)
-
-
-def _last_line(error: str) -> str:
-    """Return the line of an error that says what it is."""
-    lines = [line for line in error.splitlines() if line.strip()]
-    # That of an exception's group is followed by what is in it.
-    named = [line for line in lines if _ERROR_LINE.match(line)]
-    return shortened((named or lines or [""])[-1], 160)
+    error = run.error if run.has_fault else ""
+    about = f"About {what}: {shortened(run.reason, 160)}" if error else f"About {what}."
+    return replace(_subject(name or "Code", run.code, error), about=about)
 
 
 def _subject(label: str, code: str, error: str) -> Subject:

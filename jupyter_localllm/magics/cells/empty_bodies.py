@@ -1,7 +1,8 @@
-"""``%%llm explain`` with nothing below it: about the cell above.
+"""Cells that IPython would answer before our magics are asked, changed so that they are asked.
 
-IPython refuses a cell magic without a body before the magic is asked, so such a cell is given an
-empty line. Imported by ``%load_ext``.
+A cell magic without a body is refused, so such a cell is given an empty line: it is about the cell
+above, or we say what is missing. ``%llm What is a list?`` would open the help of ``list``. And
+``%%llm`` below the first line would be told as a magic that nobody has. Imported by ``%load_ext``.
 """
 
 from __future__ import annotations
@@ -9,39 +10,78 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from IPython.core.error import UsageError
+
+from ..names import is_ours
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_FIRST_LINE = re.compile(r"%%(?:llm|ai)[ \t]+(?P<word>[\w-]+)|%%(?:explain|mermaid|dot|graphviz)\b")
+_NAME = "give_empty_body"
+_CELL = re.compile(r"%%(?P<name>\w+)")
+_QUESTION_LINE = re.compile(r"%(?P<name>\w+)[ \t]+(?P<words>\w.*\?)\s*")
 
 
-def give_empty_body(lines: list[str]) -> list[str]:
-    """Return the lines of a cell, with one more where an action stands alone."""
-    match = _FIRST_LINE.match(lines[0]) if lines else None
-    if match is None or any(line.strip() for line in lines[1:]):
-        return lines
-    from ..actions import ACTION_NAMES, ACTIONS
+class _OwnCells:
+    """An input transformer: takes the lines of a cell and returns those that IPython reads."""
 
-    word = match["word"]
-    action = ACTIONS.get(ACTION_NAMES.get(word or "", ""))
-    # Of a diagram, the magic itself says better what is missing.
-    is_about_code = word is None or (action is not None and action.body != "words")
-    if is_about_code or {"-h", "--help"} & set(lines[0].split()):
+    __name__ = _NAME
+    #: Then IPython leaves it out where it asks whether a cell is complete: a terminal has to wait
+    #: for the question below ``%%llm``.
+    has_side_effects = True
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        if not lines:
+            return lines
+        if not lines[0].startswith("%%"):
+            self._refuse_below(lines)
+            return self._with_question_marks(lines)
+        match = _CELL.match(lines[0])
+        is_empty = not any(line.strip() for line in lines[1:])
+        if match is None or not is_empty or not is_ours(self._shell, "cell", match["name"]):
+            return lines
         return [lines[0].rstrip("\n") + "\n", "\n"]
-    return lines
+
+    def _refuse_below(self, lines: list[str]) -> None:
+        for place, line in enumerate(lines):
+            match = _CELL.match(line)
+            if match is None or not is_ours(self._shell, "cell", match["name"]):
+                continue
+            # In a text of several lines it is just text; in an open block, Python says so.
+            above = "".join([*lines[:place], "\n"])
+            if self._shell.check_complete(above)[0] != "incomplete":
+                raise UsageError(
+                    f"{match[0]} must be the first line of its cell. Move what is above it into a "
+                    "cell of its own."
+                )
+            return
+
+    def _with_question_marks(self, lines: list[str]) -> list[str]:
+        """Return the lines with the calls that IPython makes of ours, but for its own ``?``."""
+        read = list(lines)
+        for place, line in enumerate(lines):
+            match = _QUESTION_LINE.fullmatch(line)
+            # Further below, a line may be inside of a text.
+            if not line.startswith("%") and line.strip():
+                break
+            if match is not None and is_ours(self._shell, "line", match["name"]):
+                call = f"run_line_magic({match['name']!r}, {match['words']!r})"
+                read[place] = f"get_ipython().{call}\n"
+        return read
 
 
 def allow_empty_bodies(shell: InteractiveShell) -> None:
     """Let every cell of the shell pass through."""
     refuse_empty_bodies(shell)
-    shell.input_transformers_cleanup.append(give_empty_body)
+    shell.input_transformers_cleanup.append(_OwnCells(shell))
 
 
 def refuse_empty_bodies(shell: InteractiveShell) -> None:
     """Take that back."""
-    # By name: after a reload, the earlier function is another object.
+    # By name: after a reload, the class of the earlier one is another object.
     shell.input_transformers_cleanup[:] = [
-        each
-        for each in shell.input_transformers_cleanup
-        if getattr(each, "__name__", "") != give_empty_body.__name__
+        each for each in shell.input_transformers_cleanup if getattr(each, "__name__", "") != _NAME
     ]

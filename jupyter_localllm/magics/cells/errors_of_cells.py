@@ -26,15 +26,21 @@ CellName = Callable[[str], "str | None"]
 _COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether a person stopped the cell: code, code that awaits, or a debugger in it."""
+    asyncio, bdb = sys.modules.get("asyncio"), sys.modules.get("bdb")
+    kinds = [KeyboardInterrupt]
+    kinds += [asyncio.CancelledError] if asyncio is not None else []
+    kinds += [bdb.BdbQuit] if bdb is not None else []
+    return isinstance(error, tuple(kinds))
+
+
 def error_text(error: BaseException, cell_name: CellName) -> str:
     """Return an exception as Python's own traceback, bounded.
 
     An exception that draws itself for IPython, as the errors of this package do, is its lines.
     """
     own = _own_lines(error)
-    if isinstance(error, UsageError):
-        # IPython shows it as one line, because its place says nothing.
-        own = [f"UsageError: {error}"]
     if own is not None:
         return _bounded("\n".join(own))
     try:
@@ -61,7 +67,24 @@ def _in_one_line(error: BaseException) -> str:
         return name
 
 
+def error_reason(error: BaseException) -> str:
+    """Return the one line that says what went wrong: not a hint or a note that stands below it."""
+    lines = _own_lines(error)
+    if lines is None:
+        try:
+            lines = traceback.format_exception_only(type(error), error)
+        except Exception:
+            lines = [_in_one_line(error)]
+    lines = without_colours("\n".join(lines)).splitlines()
+    # Above that of a syntax error stands its place, indented.
+    said = [line for line in lines if line.strip() and not line[0].isspace()]
+    return said[0][:MAX_CHARACTERS] if said else type(error).__name__
+
+
 def _own_lines(error: BaseException) -> list[str] | None:
+    if isinstance(error, UsageError):
+        # IPython shows it as one line, because its place says nothing.
+        return [f"UsageError: {error}"]
     try:
         # An exception may look up its attributes in a way that fails.
         draw = getattr(error, "_render_traceback_", None)

@@ -15,12 +15,11 @@ from IPython.core.error import UsageError
 
 from ...chat_protocol import ContextItem
 from ..values.value_text import shortened_text, text_of, tokens_of
-from .cell_runs import CellRun, CellRuns, is_code
+from .cell_runs import CellRun, CellRuns, is_code, is_question_text
 from .notebook_file import NotebookCell, notebook_path, read_cells
 
 #: Of one output among many.
 _OUTPUT_TOKENS = 120
-_MAX_CELLS = 200
 
 
 @dataclass(frozen=True)
@@ -99,18 +98,23 @@ class NotebookContext:
     # --- the session ------------------------------------------------------------------------
 
     def _numbered(self, numbers: str, notes: list[str]) -> list[_Part]:
-        wanted = sorted({n for first, last in _ranges(numbers) for n in range(first, last + 1)})
-        found = [(n, self._source_of(n)) for n in wanted]
-        missing = [n for n, source in found if not source]
-        if len(missing) == len(found):
+        last_run = max((run.number for run in self._runs.finished()), default=0)
+        wanted: set[int] = set()
+        for first, last in _ranges(numbers):
+            # A range may end anywhere behind the last cell, as one of a list may.
+            end = max(first, min(last, last_run))
+            wanted |= set(range(first, end + 1))
+        found = {n: source for n in sorted(wanted) if (source := self._source_of(n))}
+        if not found:
             raise UsageError(
                 f"None of the cells {numbers} ran in this session. The numbers are those in "
                 "brackets, as in In[2]; run the cells first."
             )
+        missing = sorted(wanted - set(found))
         if missing:
             listed = ", ".join(f"In[{n}]" for n in missing[:8])
             notes.append(f"Not sent, because they did not run in this session: {listed}.")
-        return [self._part(n, source, self._error_of(n)) for n, source in found if source]
+        return [self._part(n, source, self._runs.reason_of(n)) for n, source in found.items()]
 
     def _from_session(self, kind: str, notes: list[str]) -> list[_Part]:
         if kind == "notebook":
@@ -124,23 +128,22 @@ class NotebookContext:
                 key = run.cell_id or f"number {run.number}"
                 newest.pop(key, None)
                 newest[key] = run
-        return [self._part(run.number, run.source, run.error) for run in newest.values()]
+        return [self._part(run.number, run.source, run.reason) for run in newest.values()]
 
     def _source_of(self, number: int) -> str:
+        if number == self._runs.number_now:
+            # The question itself.
+            return ""
         # By number: the list of inputs has gaps.
         source = self._variables.get(f"_i{number}")
         return source if isinstance(source, str) else ""
 
-    def _error_of(self, number: int) -> str:
-        return self._runs.error_of(number)
-
-    def _part(self, number: int, source: str, error: str) -> _Part:
+    def _part(self, number: int, source: str, reason: str) -> _Part:
         name = f"In[{number}]" if number else "A cell"
         text = f"{name}:\n{source.rstrip()}"
         values = self._variables.get("Out")
-        if error:
-            # What went wrong stands in the last line.
-            text += f"\nError:\n{error.splitlines()[-1]}"
+        if reason:
+            text += f"\nError:\n{reason}"
         elif isinstance(values, dict) and number in values:
             text += f"\nOut[{number}]:\n{text_of(values[number], _OUTPUT_TOKENS).text}"
         return _Part(name, text)
@@ -164,7 +167,7 @@ class NotebookContext:
     def _saved_part(self, cell: NotebookCell) -> _Part:
         ran = self._runs.newest_of(cell.cell_id) if cell.cell_id else None
         if ran is not None:
-            return self._part(ran.number, ran.source, ran.error)
+            return self._part(ran.number, ran.source, ran.reason)
         if cell.kind != "code":
             return _Part("text", f"Text:\n{cell.source.rstrip()}")
         text = f"A cell that did not run in this session:\n{cell.source.rstrip()}"
@@ -184,18 +187,15 @@ class NotebookContext:
 
 
 def _is_question(cell: NotebookCell) -> bool:
-    return cell.kind == "code" and cell.source.lstrip().startswith(("%%llm", "%llm", "%%explain"))
+    return cell.kind == "code" and is_question_text(cell.source)
 
 
 def _ranges(numbers: str) -> Iterable[tuple[int, int]]:
     for part in numbers.split(","):
         first, _, last = part.partition("-")
         low, high = int(first), int(last or first)
-        if high < low or high - low >= _MAX_CELLS:
-            raise UsageError(
-                f"The cells {part} are no range of at most {_MAX_CELLS} cells. "
-                "Write the smaller number first."
-            )
+        if high < low:
+            raise UsageError(f"The cells {part} are no range. Write the smaller number first.")
         yield low, high
 
 

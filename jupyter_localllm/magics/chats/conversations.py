@@ -31,6 +31,7 @@ from ...chat_protocol import (
 )
 from ...errors import HistoryError, InvalidParameter, LocalLLMError, NotFound
 from ...protocol import FinishReason
+from ..lines.words import is_path
 from ..output.display import terminal_text
 from ..output.plain_output import print_line
 from . import shared_chats
@@ -67,6 +68,8 @@ def answer_record(answer: LastAnswer, question: MessageRecord) -> MessageRecord:
     """Return an answer as it is kept, with its thoughts as the model wrote them."""
     thoughts = f"<think>\n{answer.thinking}\n</think>\n\n" if answer.thinking else ""
     reasons = {reason.value: reason for reason in FinishReason}
+    # The host tells its name only at the end, which this answer may not have reached.
+    model = Path(answer.model).stem if is_path(answer.model) else answer.model
     error = None
     if answer.finish_reason == "error":
         error = {
@@ -81,7 +84,7 @@ def answer_record(answer: LastAnswer, question: MessageRecord) -> MessageRecord:
         created_ms=_now_ms(),
         parent_id=question.message_id,
         state=_STATES.get(answer.finish_reason, MessageState.COMPLETE),
-        model=answer.model,
+        model=model,
         finish_reason=reasons.get(answer.finish_reason),
         usage=answer.usage,
         timings=answer.timings,

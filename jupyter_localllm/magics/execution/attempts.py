@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...assistant.diagrams.repair_turn import repair_text
-from ...errors import DiagramInvalid
+from ...errors import AnswerUnusable, DiagramInvalid, LocalLLMError
 from ...protocol import ChatCompletionRequest, ChatMessage
 from ..actions import DRAWN
 from ..answers.conclusions import Conclusion, conclude, shown_code
@@ -22,6 +22,7 @@ from ..diagrams.answer import settle_diagrams
 from ..diagrams.display import DiagramDisplay
 from ..diagrams.value import Diagram
 from ..output.answer_display import AnswerDisplay
+from ..output.display import RichDisplay
 from ..output.fences import fenced, folded, safe_and_closed, shortened
 from .consent import ask_consent
 from .execute import CodeFailed, CodeRun, CodeStopped, run_code
@@ -88,6 +89,9 @@ class Attempts:
         self._question = question
         self._schema = schema
         self._n_cut = 0
+        #: The last code that failed: still to be corrected, whatever comes of its repair.
+        self._failed_code: CodeFailed | None = None
+        self._displays: list[AnswerDisplay] = []
 
     def run(self) -> LastAnswer:
         """Return the first answer that works.
@@ -95,8 +99,27 @@ class Attempts:
         Raises
         ------
         BaseException
-            What the last attempt ended with; see ``answer.answer_question``.
+            What the last attempt ended with; see ``answer.answer_question``. Where code failed and
+            its repair was stopped, the code's error is its cause.
         """
+        try:
+            return self._run()
+        except CodeStopped:
+            raise
+        except (KeyboardInterrupt, AnswerUnusable) as error:
+            if self._failed_code is None:
+                raise
+            raise error from self._failed_code
+        except LocalLLMError as error:
+            if self._failed_code is None:
+                raise
+            self._failed_code.hint = (
+                f"The model could not be asked to correct it: {error.message} "
+                "%llm fix corrects it, %llm error explains the error."
+            )
+            raise self._failed_code from None
+
+    def _run(self) -> LastAnswer:
         question = self._question
         request = question.request
         n_attempts = 1 + (question.retry if self._can_repair else 0)
@@ -105,11 +128,14 @@ class Attempts:
                 request, question.format, self._schema, self._n_cut, question.diagram
             )
             answer, display = self._asking.ask(sent)
+            self._displays.append(display)
             failure = self._settle(answer, display, number)
             if failure is None:
                 return answer
+            if isinstance(failure.error, CodeFailed):
+                self._failed_code = failure.error
             if number == n_attempts or not failure.is_repairable:
-                raise failure.error from None
+                raise failure.error
             self._fold(display, failure, f"Attempt {number} of {n_attempts}")
             self._n_cut += answer.finish_reason == "length"
             request = _next_request(question.request, answer, failure, number)
@@ -182,7 +208,12 @@ class Attempts:
         self._conclude(display, conclusion, **facts)
         if self._question.confirm:
             ask_consent(self._shell, code).check(code)
-        run = run_code(self._shell, code, time_limit_s=self._question.time_limit_s)
+        run = run_code(
+            self._shell,
+            code,
+            time_limit_s=self._question.time_limit_s,
+            show_again=self._show_again,
+        )
         if run.error is None:
             facts |= {"is_executed": True, "run_s": round(run.seconds, 3)}
             display.conclude(shown_code(code), **facts)
@@ -191,6 +222,12 @@ class Attempts:
         if run.was_interrupted:
             raise CodeStopped("The code was stopped.")
         return _failed_run(code, run, number)
+
+    def _show_again(self) -> None:
+        for display in self._displays:
+            # What a terminal has shown stays.
+            if isinstance(display, RichDisplay):
+                display.show_again()
 
     def _fold(self, display: AnswerDisplay, failure: _Failure, title: str) -> None:
         summary = f"{title} failed: {failure.summary}"
@@ -206,11 +243,15 @@ def _failed_run(code: str, run: CodeRun, number: int) -> _Failure:
     if is_too_slow:
         ended = "reached its time limit, so it is not tried again"
     hint = f"The generated code {ended}. %llm fix corrects it, %llm error explains the error."
+    failed = CodeFailed(code, run, hint)
+    if run.error is not None:
+        # A debugger begins where the code failed.
+        failed = failed.with_traceback(run.error.__traceback__)
     return _Failure(
         shortened(run.summary, 160),
         f"{fenced(code, 'python')}\n\n{fenced(traceback, 'text')}",
         _REPAIR_RUN.replace("{fence}", fenced(traceback[-_TRACEBACK_CHARS:], "text")),
-        CodeFailed(code, run, hint),
+        failed,
         is_repairable=not is_too_slow,
     )
 

@@ -6,19 +6,21 @@ user was asked, is decided before; code that runs here cannot run generated code
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
 from ..lines.parsers import shortened
-from .time_limit import TimeLimitReached, drop_own_frames, time_limit
+from .cell_name import named_as_running_cell
+from .exits import kept_session
+from .kept_errors import has_ended_well, kept_errors
+from .kept_outputs import kept_outputs
+from .time_limit import Interrupts, TimeLimitReached, drop_own_frames
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -52,6 +54,8 @@ class CodeFailed(Exception):
         assert run.error is not None
         self.code = code
         self.error = run.error
+        # So %debug stands in the code, and not in what ran it.
+        self.__traceback__ = run.error.__traceback__
         self.traceback = run.traceback or [run.summary]
         self.hint = hint
 
@@ -71,11 +75,14 @@ class CodeRun:
         The error as IPython would have shown it.
     seconds : float
         How long it took.
+    is_interrupted : bool
+        The person interrupted it, whatever the code made of that.
     """
 
     error: BaseException | None = None
     traceback: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    is_interrupted: bool = False
 
     @property
     def summary(self) -> str:
@@ -95,8 +102,9 @@ class CodeRun:
     @property
     def was_interrupted(self) -> bool:
         """Whether it was the person who stopped it."""
-        is_interrupt = isinstance(self.error, KeyboardInterrupt)
-        return is_interrupt and not isinstance(self.error, TimeLimitReached)
+        is_interrupt = self.is_interrupted or isinstance(self.error, KeyboardInterrupt)
+        has_ended_by_itself = self.error is None or isinstance(self.error, TimeLimitReached)
+        return is_interrupt and not has_ended_by_itself
 
 
 def refuse_inside_run() -> None:
@@ -111,7 +119,13 @@ def refuse_inside_run() -> None:
         raise UsageError("Code that -x runs cannot use -x itself. Run that cell yourself.")
 
 
-def run_code(shell: InteractiveShell, code: str, *, time_limit_s: float | None = None) -> CodeRun:
+def run_code(
+    shell: InteractiveShell,
+    code: str,
+    *,
+    time_limit_s: float | None = None,
+    show_again: Callable[[], None] = lambda: None,
+) -> CodeRun:
     """Run ``code`` as a cell of the shell, its output below; errors are kept, not shown.
 
     Parameters
@@ -120,6 +134,8 @@ def run_code(shell: InteractiveShell, code: str, *, time_limit_s: float | None =
         After so many seconds the code is interrupted, as the person could do. Python code in the
         main thread stops; a long call of a compiled library stops when it comes back. Code that
         swallows each interrupt goes on, and the person is told.
+    show_again : callable, optional
+        Shows the code once more where it has cleared its cell's outputs.
     """
     refuse_inside_run()
     if _needs_event_loop(shell, code):
@@ -128,19 +144,49 @@ def run_code(shell: InteractiveShell, code: str, *, time_limit_s: float | None =
             "Use %%llm code, and run the next cell."
         )
     run = CodeRun()
-    # IPython publishes no types for it.
-    untyped: Any = shell
+    interrupts = Interrupts(time_limit_s)
     started = time.monotonic()
-    try:
-        with _running, _kept_traceback(shell, run.traceback), time_limit(time_limit_s):
-            result = untyped.run_cell(code, store_history=False)
-        run.error = result.error_before_exec or result.error_in_exec
-    except KeyboardInterrupt as error:
-        # It came between the code and the shell's own care for it.
-        run.error = error
+    _run(shell, code, run, interrupts, show_again)
     drop_own_frames(run.error)
     run.seconds = time.monotonic() - started
     return run
+
+
+def _run(
+    shell: Any, code: str, run: CodeRun, interrupts: Interrupts, show_again: Callable[[], None]
+) -> None:
+    """Run the code, and leave the shell as it was, whenever an interrupt comes.
+
+    Interrupts are raised only inside of the innermost block: at the edge of a context manager,
+    one would leave it open.
+    """
+    interrupts.begin()
+    _running.acquire()
+    try:
+        with (
+            kept_session(shell),
+            kept_outputs(shell, show_again),
+            kept_errors(shell, run.traceback),
+            named_as_running_cell(shell),
+        ):
+            try:
+                interrupts.arm()
+                result = shell.run_cell(code, store_history=False)
+                error = result.error_before_exec or result.error_in_exec
+                run.error = None if has_ended_well(error) else error
+            finally:
+                interrupts.disarm()
+    except KeyboardInterrupt as error:
+        # It came between the code and the shell's own care for it.
+        run.error = error
+    finally:
+        interrupts.disarm()
+        _running.release()
+        interrupts.end()
+    run.is_interrupted = interrupts.is_noted
+    if interrupts.is_pending and run.error is None:
+        # It came when the code had just ended.
+        run.error = KeyboardInterrupt()
 
 
 def _needs_event_loop(shell: Any, code: str) -> bool:
@@ -149,29 +195,6 @@ def _needs_event_loop(shell: Any, code: str) -> bool:
         return False
     try:
         return bool(shell.should_run_async(code, transformed_cell=shell.transform_cell(code)))
-    except SyntaxError:
+    except (SyntaxError, UsageError):
+        # It fails as it runs, and the model is told.
         return False
-
-
-@contextlib.contextmanager
-def _kept_traceback(shell: Any, kept: list[str]) -> Iterator[None]:
-    """Keep tracebacks in place of showing them."""
-
-    def keep(kind: Any, value: Any, lines: list[str]) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if drop_own_frames(value):
-            show = shell.InteractiveTB.structured_traceback
-            lines = show(kind, value, value.__traceback__)
-        kept[:] = lines
-
-    # Another tool may have put its own there.
-    replaced = vars(shell).get("_showtraceback")
-    shell._showtraceback = keep
-    try:
-        yield
-    finally:
-        if replaced is None:
-            del shell._showtraceback
-        else:
-            shell._showtraceback = replaced

@@ -1,4 +1,6 @@
-"""``--time-limit``: interrupting code that runs too long, also code that swallows interrupts.
+"""Interrupts of code that ``-x`` runs: the person's, and those of ``--time-limit``.
+
+Code that swallows the interrupts of the clock gets more of them.
 
 An error that it raises holds no frames of this module. Called by ``execute.py``.
 """
@@ -6,7 +8,6 @@ An error that it raises holds no frames of this module. Called by ``execute.py``
 from __future__ import annotations
 
 import _thread
-import contextlib
 import os
 import signal
 import sys
@@ -36,50 +37,75 @@ class TimeLimitReached(KeyboardInterrupt):
     __module__ = "builtins"
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Interrupt what runs in here after so many seconds, and again while it goes on."""
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    limit = _Limit(seconds)
-    limit.start()
-    try:
-        yield
-    finally:
-        limit.end()
+class Interrupts:
+    """Who may interrupt one run of code, and when: the person, and the clock of ``--time-limit``.
 
+    From :meth:`begin` on, an interrupt of the person is only noted; between :meth:`arm` and
+    :meth:`disarm` it is raised. So what is set up for the run is also taken down again, whenever
+    it comes. Outside of the main thread, where none arrives, nothing happens.
 
-class _Limit:
-    def __init__(self, seconds: float) -> None:
+    Attributes
+    ----------
+    is_noted : bool
+        The person interrupted the run.
+    is_pending : bool
+        An interrupt of the person came while none was raised.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self.is_noted = False
+        self.is_pending = False
         self._seconds = seconds
+        self._is_armed = False
         self._is_over = threading.Event()
         self._has_ended = threading.Event()
         self._lock = threading.Lock()
         self._n_sent = 0
         self._tracer = sys.gettrace()
-        self._before: Any = None
+        self._is_main = threading.current_thread() is threading.main_thread()
+        self._before: Any = signal.getsignal(signal.SIGINT)
 
-    def start(self) -> None:
-        self._before = signal.signal(signal.SIGINT, self._on_interrupt)
-        threading.Thread(target=self._watch, name="localllm-time-limit", daemon=True).start()
+    def begin(self) -> None:
+        """Note interrupts from now on."""
+        if self._is_main:
+            signal.signal(signal.SIGINT, self._on_interrupt)
+
+    def arm(self) -> None:
+        """Raise interrupts from now on, also one that has come; start the clock.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The person has interrupted already.
+        """
+        if not self._is_main:
+            return
+        if self._seconds is not None:
+            name = "localllm-time-limit"
+            threading.Thread(target=self._watch, name=name, daemon=True).start()
+        self._is_armed = True
+        if self.is_pending:
+            raise KeyboardInterrupt
+
+    def disarm(self) -> None:
+        """Stop the clock; interrupts are only noted again."""
+        self._is_armed = False
+        with self._lock:
+            self._has_ended.set()
+        while self._is_over.is_set():
+            # One that was sent in the last moment arrives here and nowhere else.
+            time.sleep(0.001)
 
     def end(self) -> None:
-        try:
-            # One that is sent in the last moment arrives here and nowhere else.
-            with contextlib.suppress(TimeLimitReached):
-                with self._lock:
-                    self._has_ended.set()
-                while self._is_over.is_set():
-                    time.sleep(0.001)
-        finally:
-            self._has_ended.set()
-            signal.signal(signal.SIGINT, self._before)
-            if self._n_sent > _N_PATIENT:
-                sys.settrace(self._tracer)
+        """Leave interrupts to whoever had them before."""
+        if not self._is_main:
+            return
+        signal.signal(signal.SIGINT, self._before)
+        if self._n_sent > _N_PATIENT:
+            sys.settrace(self._tracer)
 
     def _watch(self) -> None:
-        wait_s = self._seconds
+        wait_s = self._seconds or 0.0
         while not self._has_ended.wait(wait_s):
             with self._lock:
                 if self._has_ended.is_set():
@@ -94,12 +120,16 @@ class _Limit:
     def _on_interrupt(self, number: int, frame: FrameType | None) -> Any:
         if self._is_over.is_set():
             self._is_over.clear()
-            if _is_showing_error(frame):
+            if not self._is_armed or _is_showing_error(frame):
                 # The code has ended already.
                 return None
-            if self._n_sent > _N_PATIENT and not self._has_ended.is_set():
+            if self._n_sent > _N_PATIENT:
                 self._raise_at_next_line(frame)
             raise self._error()
+        self.is_noted = True
+        if not self._is_armed:
+            self.is_pending = True
+            return None
         if callable(self._before):
             return self._before(number, frame)
         raise KeyboardInterrupt

@@ -16,6 +16,8 @@ from IPython.core.error import UsageError
 from ..actions import ACTION_NAMES, ACTIONS, CODING, DRAWN
 from ..diagrams.options import TYPES, has_any, read_options
 from .commands import Ask, DiagramOptions, ShowHelp
+from .help_texts import cell_help
+from .marks import is_numbered
 from .options import cell_parser, join_cells
 from .parsers import HelpRequested, Parser, shortened
 from .words import model_reference, split_words
@@ -43,8 +45,10 @@ def parse_cell(
     UsageError
         One line naming what is wrong and the nearest thing that is right.
     """
-    words = split_words(line, variables)
     aliases = aliases or {}
+    words = _words(line, variables, aliases)
+    if words == ["help"]:
+        return ShowHelp(cell_help())
     # A line begins with an alias, or with an action and an alias.
     place = 1 if words and words[0] in ACTION_NAMES else 0
     if words[place : place + 1] and words[place] in aliases:
@@ -56,6 +60,17 @@ def parse_cell(
     if ask.model is not None and ask.model in aliases:
         ask = dataclasses.replace(ask, model=model_of_alias(ask.model, aliases[ask.model]))
     return ask
+
+
+def _words(line: str, variables: Mapping[str, object], aliases: Mapping[str, str]) -> list[str]:
+    try:
+        return split_words(line, variables)
+    except UsageError as error:
+        first = line.split()[0]
+        if first.startswith("-") or first in ACTION_NAMES or first in aliases:
+            raise
+        # A question has an apostrophe sooner than a quote that is not closed.
+        raise UsageError(f"{error} A question goes into the lines below %%llm.") from None
 
 
 def parse_words(words: Sequence[str]) -> Ask:
@@ -74,7 +89,7 @@ def parse_words(words: Sequence[str]) -> Ask:
         others = others[1:]
     language = ""
     if action == "translate":
-        if not others:
+        if not others or is_numbered(others[0]):
             parser.error("name the language: %%llm translate French")
         language, *others = others
     model, objects = _model_and_objects(parser, values, others)
@@ -126,10 +141,12 @@ def _model_and_objects(
 ) -> tuple[str | None, list[str]]:
     """Return the one model that is named, and the texts of parameters."""
     if len(others) > 1:
-        meant = line_command_meant(others)
+        hint = parser.quotes_hint()
+        where = "" if hint else "; the question goes into the lines below %%llm"
+        hint = hint or line_command_meant(others)
         parser.error(
-            f"`{shortened(' '.join(others))}` is more than one model name"
-            + (f". {meant}" if meant else "; the question goes into the lines below %%llm")
+            f"`{shortened(' '.join(others))}` is more than one model name{where}"
+            + (hint and f". {hint}")
         )
     given = [*(values.model or ()), *others[::-1]]
     models = [word for word in given if not word.lstrip().startswith("{")]
@@ -137,7 +154,8 @@ def _model_and_objects(
     if len(models) > 1:
         # In the order in which they are most likely written.
         first, second = sorted(map(shortened, models[:2]), key=lambda name: name not in others)
-        parser.error(f"two models are named, {first} and {second}")
+        hint = parser.quotes_hint()
+        parser.error(f"two models are named, {first} and {second}" + (hint and f". {hint}"))
     model = model_reference(models[0]) if models else None
     return model, [*objects, *(values.model_parameters or ())]
 
@@ -195,7 +213,7 @@ def line_command_meant(words: Sequence[str]) -> str:
     # It imports this module in turn; only a mistake leads here.
     from .line_arguments import LINE_COMMANDS
 
-    if words and words[0] in {*LINE_COMMANDS, "help"}:
+    if words and words[0] in {*LINE_COMMANDS, "error", "help"}:
         return f"Did you mean %llm {shortened(' '.join(words))}?"
     return ""
 

@@ -18,7 +18,7 @@ from ..actions import ACTION_NAMES
 from ..diagrams import arguments as diagram_arguments
 from .cell_arguments import alias_words, parse_words
 from .commands import (
-    ActOn,
+    Ask,
     Command,
     Configure,
     ListAliases,
@@ -37,8 +37,9 @@ from .commands import (
     UseModel,
 )
 from .help_texts import action_help, whole_help
-from .options import cell_parser, join_cells
-from .parsers import HelpRequested, Parser, nearest, shortened
+from .line_actions import LINE_ACTIONS, read_action
+from .marks import curly_quotes, has_variable
+from .parsers import HelpRequested, Parser, nearest, sentence, shortened
 from .words import is_path, model_reference, split_words
 
 
@@ -57,21 +58,6 @@ class _LineCommand:
 #: What jupyter-ai calls them.
 _SYNONYMS = {"register": "alias", "update": "alias", "delete": "dealias"}
 
-_ACTION_USAGE = "[In[n] | Out[n] | Err[n] | NAME] [more words] [options]"
-
-#: Actions that a line can ask for, and the command that explains an error.
-LINE_ACTIONS = {
-    "error": "explain the last error that is still there",
-    "fix": "correct the cell with the last error that is still there, or In[n]",
-    "explain": "explain a cell, an output, an error or a function of yours",
-    "improve": "make a cell or a function simpler and safer",
-    "test": "write tests for a cell or a function",
-    "doc": "write docstrings and comments for a cell or a function",
-    "summarise": "say the main points of a cell or an output",
-    "translate": "translate a cell or an output: translate LANGUAGE Out[n]",
-}
-
-
 # --- commands without words -----------------------------------------------------------------
 
 
@@ -87,14 +73,14 @@ def _alone(command: Command) -> Callable[[Parser, argparse.Namespace, list[str]]
 
 
 def _use(parser: Parser, values: argparse.Namespace, words: list[str]) -> Command:
-    parser.refuse_more(words, 1)
+    parser.refuse_more(words, 1, is_name=True)
     if not words:
         raise UsageError("Name a model: %llm use NAME, or the path of a GGUF file.")
     return UseModel(model_reference(words[0]))
 
 
 def _unload(parser: Parser, values: argparse.Namespace, words: list[str]) -> Command:
-    parser.refuse_more(words, 1)
+    parser.refuse_more(words, 1, is_name=True)
     return UnloadModel(model_reference(words[0]) if words else None)
 
 
@@ -116,9 +102,14 @@ def _history(parser: Parser, values: argparse.Namespace, words: list[str]) -> Co
 
 
 def _save(parser: Parser, values: argparse.Namespace, words: list[str]) -> Command:
-    parser.refuse_more(words, 1)
+    parser.refuse_more(words, 1, is_name=True)
     if not words:
         raise UsageError("Name a file: %llm save talk.md, talk.ipynb or talk.chat.")
+    if has_variable(words[0]):
+        raise UsageError(
+            f"A variable counts only as a whole word, not in `{shortened(words[0])}`. "
+            "Put the whole name into one: %llm save {path}."
+        )
     if Path(words[0]).suffix.lower() not in (".md", ".ipynb", ".chat", ".json"):
         raise UsageError(
             f"{shortened(words[0])} does not say which kind of file is wanted. "
@@ -158,7 +149,11 @@ def _alias(words: list[str]) -> Command:
     if len(rest) == 1 and is_path(rest[0]):
         rest = [model_reference(rest[0])]
     text = " ".join(_quoted(word) for word in rest)
-    alias_words(name, text)
+    if parse_words(alias_words(name, text)) == Ask(model=name):
+        raise UsageError(
+            f"{name} cannot stand for itself. Give it a model, an action or options; "
+            "%llm list names the models."
+        )
     return SetAlias(name, text)
 
 
@@ -176,6 +171,32 @@ def _dealias(parser: Parser, values: argparse.Namespace, words: list[str]) -> Co
     if not words:
         raise UsageError("Name the alias: %llm dealias NAME. %llm alias lists them.")
     return RemoveAlias(words[0])
+
+
+#: A setting and all that is behind it: what is text needs no quotes.
+_SETTING = re.compile(r"config\s+(?:LocalLLM\.)?(?P<name>\w+)(?:\s*=\s*|\s+)(?P<value>[^=\s].*)")
+
+
+def _setting(line: str, variables: Mapping[str, object]) -> Command | None:
+    """Read ``config NAME VALUE``; ``None`` where the line is something else."""
+    match = _SETTING.fullmatch(line.strip())
+    if match is None or {"-h", "--help"} & set(line.split()):
+        return None
+    name, value = match["name"], match["value"]
+    parser = Parser("%llm config", "", "")
+    wrong = curly_quotes([value])
+    if wrong:
+        parser.error(wrong)
+    # In a sentence, an apostrophe is no quote.
+    is_sentence = len(value.split()) > 1 and value[0] not in "'\""
+    try:
+        words = split_words(value, variables)
+    except UsageError:
+        if not is_sentence:
+            raise
+        words = value.split()
+    parser.refuse_comment(words)
+    return Configure(name, words[0] if len(words) == 1 else value)
 
 
 def _config(parser: Parser, values: argparse.Namespace, words: list[str]) -> Command:
@@ -230,7 +251,7 @@ LINE_COMMANDS = {
     ),
     "save": _LineCommand(
         "save the conversation as Markdown, as a notebook or as a chat to import",
-        "FILE [--chat NAME]",
+        "FILE [--chat NAME] [--force]",
         _save,
         "    %llm save talk.md\n    %llm save lesson.ipynb --chat 'My project'\n",
         _declare_save,
@@ -253,52 +274,6 @@ LINE_COMMANDS = {
 }
 
 
-def _action_examples(name: str) -> str:
-    if name == "translate":
-        return "    %llm translate French Out[3]\n"
-    extra = "" if name in ("error", "fix") else f"    %llm {name} my_function\n"
-    return f"    %llm {name}\n    %llm {name} In[3]\n{extra}"
-
-
-def _act(name: str, words: list[str]) -> Command:
-    """Read a line action: its options are those of ``%%llm``, but for what runs code."""
-    if "-h" in words or "--help" in words:
-        parser = Parser(
-            f"%llm {name}",
-            _ACTION_USAGE,
-            f"{_sentence(LINE_ACTIONS[name])}\n\nOptions are those of %%llm, but for -x.",
-            _action_examples(name),
-        )
-        raise HelpRequested(parser.format_help())
-    # What stands in the place of a target is taken out, so that the rest reads as a first line.
-    values, others = cell_parser().parse(join_cells(words))
-    if values.execute or values.dry_run:
-        raise UsageError(
-            f"-x counts only in the first line of a %%llm cell. Write %%llm {name} -x "
-            "into a cell of its own."
-        )
-    language = others.pop(0) if name == "translate" and others else ""
-    options = _without(words, [language, *others] if language else others)
-    action = "explain" if name == "error" else name
-    first = [action, language] if name == "translate" and language else [action]
-    ask = parse_words([*first, *options])
-    target, *more = others or [""]
-    is_about_error = name == "error" or (name == "fix" and not target)
-    return ActOn(ask, target, " ".join(more), is_about_error=is_about_error)
-
-
-def _sentence(summary: str) -> str:
-    return f"{summary[:1].upper()}{summary[1:]}."
-
-
-def _without(words: list[str], taken: list[str]) -> list[str]:
-    """Return the words without those taken, each once, from the left."""
-    left = list(words)
-    for word in taken:
-        left.remove(word)
-    return left
-
-
 def parse_line(line: str, variables: Mapping[str, object]) -> Command:
     """Read a ``%llm`` line.
 
@@ -307,29 +282,42 @@ def parse_line(line: str, variables: Mapping[str, object]) -> Command:
     UsageError
         One line naming what is wrong and the nearest thing that is right.
     """
-    words = split_words(line, variables)
     try:
-        return _parsed(words)
+        return _setting(line, variables) or _parsed(_words(line, variables), variables)
     except HelpRequested as request:
         return ShowHelp(str(request))
 
 
-def _parsed(words: list[str]) -> Command:
+def _words(line: str, variables: Mapping[str, object]) -> list[str]:
+    try:
+        return split_words(line, variables)
+    except UsageError:
+        # A question has an apostrophe sooner than a quote that is not closed.
+        first = line.split()[0]
+        if first not in {*LINE_COMMANDS, *LINE_ACTIONS, *ACTION_NAMES, *_SYNONYMS}:
+            raise _no_command(first) from None
+        raise
+
+
+def _parsed(words: list[str], variables: Mapping[str, object]) -> Command:
     if not words or words[0] in {"help", "-h", "--help"}:
         topic = next((word for word in words[1:] if not word.startswith("-")), "")
         if not topic:
             return ShowHelp(line_help())
         words = [topic, "--help"]
     typed, *rest = words
+    if not rest and typed.rstrip("?") in {*LINE_COMMANDS, *LINE_ACTIONS}:
+        # In IPython, a question mark behind something asks for its help.
+        typed, rest = typed.rstrip("?"), rest if typed[-1] != "?" else ["--help"]
     name = {"summarize": "summarise", **_SYNONYMS}.get(typed, typed)
     if name in LINE_ACTIONS:
-        return _act(name, rest)
+        return read_action(name, rest, variables)
     if name in ACTION_NAMES and name not in LINE_COMMANDS and {"-h", "--help"} & set(rest):
         raise HelpRequested(action_help(ACTION_NAMES[name]))
     if name not in LINE_COMMANDS:
         raise _no_command(typed)
     command = LINE_COMMANDS[name]
-    parser = Parser(f"%llm {name}", command.usage, _sentence(command.summary), command.examples)
+    parser = Parser(f"%llm {name}", command.usage, sentence(command.summary), command.examples)
     command.declare(parser)
     if name == "alias" and rest and not {"-h", "--help"} & set(rest[:1]):
         # The words of an alias are options of %%llm, not of this command.
@@ -354,5 +342,6 @@ def _no_command(typed: str) -> UsageError:
     hint = "." if action else nearest(typed, [*LINE_COMMANDS, *LINE_ACTIONS, "help"])
     return UsageError(
         f"%llm has no command `{shortened(typed)}`{hint} "
-        "To ask something, write %%llm in the first line of a cell; %llm help shows more."
+        "To ask something, write %%llm in the first line of a cell and the question into the lines "
+        "below; %llm help shows more."
     )

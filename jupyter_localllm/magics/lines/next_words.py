@@ -18,7 +18,8 @@ from ..diagrams.arguments import OF_CODE
 from ..diagrams.cells import cell_parser as diagram_parser
 from ..diagrams.options import DIRECTIONS, SUFFIXES, THEMES, TYPES
 from ..names import DIAGRAM_CELLS
-from .line_arguments import LINE_ACTIONS, LINE_COMMANDS
+from .line_actions import LINE_ACTIONS
+from .line_arguments import LINE_COMMANDS
 from .options import CONTEXTS, cell_parser
 from .parsers import Parser
 from .typed_words import Typed, cut, files, in_quotes

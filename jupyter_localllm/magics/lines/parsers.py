@@ -13,6 +13,9 @@ from typing import NoReturn
 
 from IPython.core.error import UsageError
 
+from .marks import curly_quotes, long_dash, missing_quotes
+from .typed_words import in_quotes
+
 #: How alike a word must be to one that is known, from 0 to 1, to be taken for it.
 _ALIKE = 0.65
 _RUNS_CODE = ("-x", "--execute")
@@ -48,6 +51,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         # `%%llm --help` needs a body below it, or IPython refuses it before we are asked.
+        self._words: list[str] = []
         self.where_help = "%llm help" if name.startswith("%%") else f"{name} --help"
         self.add_argument("-h", "--help", action="store_true", help="show this text")
 
@@ -69,6 +73,10 @@ class Parser(argparse.ArgumentParser):
         """
         if "-h" in words or "--help" in words:
             raise HelpRequested(self.format_help())
+        self._words = words
+        wrong = long_dash(words, self._option_string_actions) or curly_quotes(words)
+        if wrong:
+            self.error(wrong)
         # Positional words are never declared: argparse takes them for missing behind an option.
         values, others = self.parse_known_args(words)
         unknown = next((word for word in others if _is_option(word)), None)
@@ -85,12 +93,26 @@ class Parser(argparse.ArgumentParser):
             comment = shortened(" ".join(words[place:]))
             self.error(f"a comment cannot stand in this line; leave out `{comment}`")
 
-    def refuse_more(self, words: list[str], limit: int) -> None:
-        """Refuse words beyond the first ``limit``."""
+    def refuse_more(self, words: list[str], limit: int, *, is_name: bool = False) -> None:
+        """Refuse words beyond the first ``limit``.
+
+        Parameters
+        ----------
+        is_name : bool
+            The words may be one name with spaces in it that has no quotes around it.
+        """
         if len(words) > limit:
             self.refuse_comment(words[limit:])
             more = shortened(" ".join(words[limit:]))
-            self.error(f"there is text that is no option: {more}")
+            hint = self.quotes_hint()
+            quoted = in_quotes(shortened(" ".join(words)), '"')
+            if is_name and quoted and not hint:
+                hint = f"A name with spaces needs quotes: {self.prog} {quoted}."
+            self.error(f"there is text that is no option: {more}" + (hint and f". {hint}"))
+
+    def quotes_hint(self) -> str:
+        """Return what helps where an option's text has no quotes; "" where they all have."""
+        return missing_quotes(self._words)
 
 
 def _is_option(word: str) -> bool:
@@ -101,6 +123,11 @@ def shortened(text: str, length: int = 60) -> str:
     """Return the text on one line, cut where it is long."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def sentence(summary: str) -> str:
+    """Return a command's summary as it stands in its help."""
+    return f"{summary[:1].upper()}{summary[1:]}."
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

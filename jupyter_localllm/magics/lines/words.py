@@ -68,7 +68,8 @@ def split_words(
             word.append(letter)
             is_open = True
     if quote:
-        raise UsageError(f"The quote {quote} is opened but not closed in this line.")
+        hint = " Around a text with an apostrophe, write double quotes." if quote == "'" else ""
+        raise UsageError(f"The quote {quote} is opened but not closed in this line.{hint}")
     if is_open:
         words.append(_word(word, variables, is_quoted))
     return words

@@ -84,6 +84,7 @@ class RichDisplay(AnswerDisplay):
         self._last_bytes = 0
         self._stock = float(STOCK_BYTES)
         self._painted = ""
+        self._last: tuple[Shown, dict[str, Any]] | None = None
 
     def show(self, event: Any) -> None:
         """Take one event; see :meth:`AnswerDisplay.show`."""
@@ -154,7 +155,13 @@ class RichDisplay(AnswerDisplay):
             self._display_id = None
             self._publish(with_note(Shown("", ""), note), {METADATA_KEY: facts})
 
+    def show_again(self) -> None:
+        """Show the last output anew, where code has cleared the outputs of the cell."""
+        if self._display_id is not None and self._last is not None:
+            publish_output(self._display_id, *self._last, is_new=True)
+
     def _publish(self, shown: Shown, metadata: dict[str, Any]) -> None:
+        self._last = (shown, metadata)
         is_new = self._display_id is None
         self._display_id = self._display_id or f"localllm-{uuid.uuid4().hex}"
         publish_output(self._display_id, shown, metadata, is_new=is_new)

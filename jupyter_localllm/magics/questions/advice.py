@@ -8,7 +8,9 @@ from __future__ import annotations
 from ...errors import LocalLLMError, ModelNotFound, PromptTooLong
 from ..actions import ACTION_NAMES
 from ..lines.cell_arguments import line_command_meant
+from ..lines.marks import missing_quotes
 from ..lines.parsers import nearest
+from ..lines.words import split_words
 
 _SHORTER = (
     "Shorten the question or its values in {name}, send less of the notebook with --context, or "
@@ -40,13 +42,19 @@ def with_advice(error: LocalLLMError, line: str) -> LocalLLMError:
 
 def empty_question(line: str) -> str:
     """Return what is wrong with a cell that has nothing below its first line."""
-    meant = line_command_meant(line.split())
+    words = line.split()
+    # `diagram` is a command too, but whoever writes it here wants to say what is drawn.
+    is_action = bool(words) and words[0] in ACTION_NAMES
+    meant = "" if is_action else line_command_meant(words)
     return f"The cell has no question. {meant or 'Write it into the lines below %%llm.'}"
 
 
 def _meant(line: str) -> str:
     """Return a hint where a word that no model has as its name is like one of ours."""
-    words = line.split()
+    words = split_words(line, {})
+    hint = missing_quotes(words)
+    if hint:
+        return hint
     if not words or words[0] in ACTION_NAMES or words[0].startswith("-"):
         return ""
     command = line_command_meant(words[:1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 _THIS = "this question"
 #: Bytes of a prompt that fits into any model's window, so that nobody need be asked for it.
 _SMALL_BYTES = 1024
+_SECOND = re.compile(r"^%%(?:llm|ai)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,10 @@ class Composer:
         # IPython ends every cell body with a newline that nobody typed.
         body = body.removesuffix("\n")
         if kind == "words":
+            if _SECOND.search(body):
+                self._notes.append(
+                    "The second %%llm is part of the question; give it a cell of its own."
+                )
             return Subject(()), self._put_in(body, is_question=True)
         if not body.strip():
             has_context = (ask.context or self._settings.context) != "none"

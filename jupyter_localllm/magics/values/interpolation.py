@@ -32,6 +32,7 @@ _INDEX = r"\[(?:-?\d+|'[^'\\\n{}]*'|\"[^\"\\\n{}]*\")\]"
 _REFERENCE = rf"[^\W\d]\w*(?:\.[^\W\d]\w*|{_INDEX})*"
 _PLACE = re.compile(rf"\{{(?P<escaped>\{{{_REFERENCE}\}})\}}|\{{(?P<path>{_REFERENCE})\}}")
 _STEP = re.compile(r"\.(?P<name>[^\W\d]\w*)|\[(?P<index>[^\]]*)\]|^(?P<first>[^\W\d]\w*)")
+_WHOLE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]]*\])*")
 
 #: Places in which braces belong to another language.
 _FOREIGN = [
@@ -160,11 +161,16 @@ def is_one_place(text: str, variables: Mapping[str, object]) -> bool:
     )
 
 
-def visible_variables(shell: InteractiveShell, errors: Mapping[int, str]) -> Mapping[str, object]:
+def visible_variables(
+    shell: InteractiveShell,
+    errors: Mapping[int, str],
+    names: Mapping[str, object] | None = None,
+) -> Mapping[str, object]:
     """Return a person's variables, with ``In``, ``Out`` and ``Err`` by number.
 
     What the shell itself put there (``exit``, ``get_ipython``) is not among them, and ``In`` holds
-    the cells as they were typed.
+    the cells as they were typed. ``names`` are those of the function that asks, if one does; they
+    hide the others.
     """
     missing = object()
     hidden = shell.user_ns_hidden
@@ -183,7 +189,9 @@ def visible_variables(shell: InteractiveShell, errors: Mapping[int, str]) -> Map
     inputs |= {-place: inputs[number] for place, number in enumerate(reversed(numbers), 1)}
     if "Err" in own and not isinstance(own["Err"], dict):
         own.pop("Err")
-    return {"Err": errors, **own, "In": inputs, "Out": shell.user_ns.get("Out", {})}
+    # Outside of a function, they are the variables themselves.
+    local = {} if names is None or names is shell.user_ns else names
+    return {"Err": errors, **own, "In": inputs, "Out": shell.user_ns.get("Out", {}), **local}
 
 
 def _unescaped(
@@ -216,18 +224,27 @@ def _is_foreign(position: int, text: str, spans: list[tuple[int, int]]) -> bool:
     return any(end > position for _, end in before)
 
 
+def is_reference(text: str) -> bool:
+    """Whether a text is a name with its attributes and indices, and nothing more."""
+    return _WHOLE.fullmatch(text.removesuffix("()")) is not None
+
+
 def value_of(path: str, variables: Mapping[str, object]) -> object:
     """Return what a reference stands for, or a mark that nothing does.
 
-    See :func:`is_missing`.
+    See :func:`is_missing`. ``f()`` stands for the function, which is not called.
 
     Raises
     ------
     KeyboardInterrupt
         While a property's code ran.
     """
-    value = _read(path, variables)
-    return _MISSING if isinstance(value, _Failure) else value
+    name = path.removesuffix("()")
+    value = _read(name, variables)
+    is_called = name != path
+    if isinstance(value, _Failure) or (is_called and not callable(value)):
+        return _MISSING
+    return value
 
 
 @dataclass(frozen=True)
@@ -239,6 +256,8 @@ class _Failure:
 
 def _read(path: str, variables: Mapping[str, object]) -> object:
     value: Any = _MISSING
+    if _WHOLE.fullmatch(path) is None:
+        return _MISSING
     try:
         for step in _STEP.finditer(path):
             if step["first"] is not None:
