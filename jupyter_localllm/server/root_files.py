@@ -149,7 +149,8 @@ async def _read_foreign(contents: Any, path: str) -> bytes:
 
 
 def _shown(path: str) -> str:
-    return ascii(path[-100:])
+    # Letters of every script stay; what cannot be printed is escaped.
+    return repr(path[-100:])
 
 
 def _not_found(path: str) -> errors.NotFound:

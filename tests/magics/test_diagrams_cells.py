@@ -112,6 +112,7 @@ def test_an_error_of_code_that_is_newer_is_what_llm_fix_is_about(
         ("%%mermaid\n\n", "The cell has no diagram. Write it into the lines below %%mermaid"),
         ("%%dot", "The cell has no diagram. Write it into the lines below %%dot"),
         ("%%dot --save x.mmd\ngraph { a }\n", "x.mmd would hold dot source"),
+        ("%%dot --save {name}.svg\ngraph { a }\n", "Put the whole name into one: --save {path}"),
         ("%%mermaid --bogus\nx\n", "--bogus is not an option"),
         ("%%mermaid model\nx\n", "There is text that is no option: model"),
         ("%%mermaid --force\nx\n", "--force belongs to --save"),

@@ -171,7 +171,7 @@ def test_a_schema_comes_from_a_file_a_variable_or_the_line(
             '\'{"properties": {"a": {"type": "string", "pattern": "^(?=a)"}}}\'',
             "has a look-ahead or look-behind at `$.a`. Leave it out, and check that on the answer.",
         ),
-        ('\'{"$ref": "#"}\'', "contains itself without an end"),
+        ('\'{"$ref": "#"}\'', "`$ref` # leads to itself at `$`."),
         (
             '\'{"anyOf": [{"$ref": "http://h.invalid/a"}, {"type": "integer"}]}\'',
             "its reference http://h.invalid/a leads nowhere in it, and nothing is fetched.",

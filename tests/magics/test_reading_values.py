@@ -25,7 +25,7 @@ class Odd:
 
 class Shape:
     @classmethod
-    def model_json_schema(cls, **_):
+    def __get_pydantic_core_schema__(cls, *_):
         signal.raise_signal(signal.SIGINT)
 
 odd = Odd()

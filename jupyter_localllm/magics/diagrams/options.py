@@ -16,6 +16,7 @@ from typing import Any
 
 from ..actions import DRAWN
 from ..lines.commands import Ask, DiagramOptions
+from ..lines.marks import variable_in_word
 from ..lines.parsers import Parser, nearest
 
 #: Types of diagrams, and the language of each.
@@ -186,6 +187,8 @@ def _choice(
 
 
 def _file(text: str) -> str:
+    if problem := variable_in_word(text, "--save {path}"):
+        raise argparse.ArgumentTypeError(problem)
     if PurePath(text).suffix.lower() not in SUFFIXES:
         raise argparse.ArgumentTypeError(
             f"{text!r} does not say which kind of file is wanted. "

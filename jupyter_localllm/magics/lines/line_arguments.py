@@ -38,7 +38,7 @@ from .commands import (
 )
 from .help_texts import action_help, whole_help
 from .line_actions import LINE_ACTIONS, read_action
-from .marks import curly_quotes, has_variable
+from .marks import curly_quotes, variable_in_word
 from .parsers import HelpRequested, Parser, nearest, sentence, shortened
 from .words import is_path, model_reference, split_words
 
@@ -105,11 +105,8 @@ def _save(parser: Parser, values: argparse.Namespace, words: list[str]) -> Comma
     parser.refuse_more(words, 1, is_name=True)
     if not words:
         raise UsageError("Name a file: %llm save talk.md, talk.ipynb or talk.chat.")
-    if has_variable(words[0]):
-        raise UsageError(
-            f"A variable counts only as a whole word, not in `{shortened(words[0])}`. "
-            "Put the whole name into one: %llm save {path}."
-        )
+    if problem := variable_in_word(words[0], "%llm save {path}"):
+        raise UsageError(problem)
     if Path(words[0]).suffix.lower() not in (".md", ".ipynb", ".chat", ".json"):
         raise UsageError(
             f"{shortened(words[0])} does not say which kind of file is wanted. "

@@ -26,9 +26,20 @@ def is_numbered(word: str) -> bool:
     return _NUMBERED.fullmatch(word) is not None
 
 
-def has_variable(word: str) -> bool:
-    """Whether a word has ``{name}`` or ``$name`` in it, which counts only as a whole word."""
-    return _VARIABLE_IN_WORD.search(word) is not None
+def variable_in_word(word: str, example: str) -> str:
+    """Return what is wrong with a word that has ``{name}`` or ``$name`` in it; "" where none has.
+
+    Parameters
+    ----------
+    example : str
+        How it is written with a variable.
+    """
+    if _VARIABLE_IN_WORD.search(word) is None:
+        return ""
+    return (
+        f"A variable counts only as a whole word, not in `{word[:60]}`. "
+        f"Put the whole name into one: {example}."
+    )
 
 
 def long_dash(words: Iterable[str], options: Container[str]) -> str:
