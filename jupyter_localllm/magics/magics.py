@@ -22,7 +22,6 @@ from traitlets import observe
 
 from .cells.cell_runs import CellRuns
 from .diagrams.cells import DiagramCells
-from .diagrams.options import with_type
 from .lines.magic_help import documented
 from .model_paths import ModelPaths
 from .names import add_name
@@ -153,6 +152,7 @@ class LocalLLM(QuestionSettings):
 
     def _cell(self, line: str, body: str, magic: str) -> None:
         from .actions import ACTIONS
+        from .diagrams.options import with_type
         from .lines.arguments import parse_cell
         from .lines.commands import ShowHelp
 

@@ -30,6 +30,8 @@ HEAVY = (
     "jupyter_localllm.protocol",
     "jupyter_localllm.client",
     "jupyter_localllm.host",
+    "jupyter_localllm.assistant",
+    "jupyter_localllm.magics.lines.commands",
     "jupyter_localllm.magics.output.display",
 )
 

@@ -10,7 +10,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...assistant.safe_markdown import safe_markdown
 from ...errors import AnswerUnusable
 
 if TYPE_CHECKING:
@@ -119,6 +118,8 @@ class LastAnswer:
         return self.text
 
     def _repr_markdown_(self) -> str:
+        from ...assistant.safe_markdown import safe_markdown
+
         return safe_markdown(self.text).text
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:

@@ -1,7 +1,7 @@
 """``%%mermaid`` and ``%%dot``: the text below is drawn as it stands, without a model.
 
-Another package's magic of these names stays with it. Imported by ``%load_ext``: what draws is
-imported with the first diagram.
+Another package's magic of these names stays with it. Imported by ``%load_ext``: what reads the
+options and draws is imported with the first diagram.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
 
 from ..lines.magic_help import documented
-from ..lines.parsers import HelpRequested, Parser
-from ..lines.words import split_words
 from ..names import DIAGRAM_CELLS, add_name
 from ..output.plain_output import print_line
-from .options import add_keeping_options, read_options
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ...assistant.diagrams.nouns import DiagramKind
+    from ..lines.parsers import Parser
     from ..magics import LocalLLM
     from .value import Diagram
 
@@ -69,6 +67,9 @@ class DiagramCells:
         self._draw("graphviz", "dot", line, cell)
 
     def _draw(self, magic: str, kind: DiagramKind, line: str, cell: str) -> None:
+        from ..lines.parsers import HelpRequested
+        from ..lines.words import split_words
+
         parser = cell_parser(magic)
         try:
             values, others = parser.parse(split_words(line, self._owner.variables()))
@@ -89,6 +90,7 @@ class DiagramCells:
         from ...errors import LocalLLMError
         from ..output.display import terminal_text
         from .errors import BrokenDiagram
+        from .options import read_options
         from .output import show_diagram
 
         options = read_options(parser, values, kind)
@@ -122,6 +124,8 @@ def changes_text(diagram: Diagram, *, is_full: bool) -> str:
 def cell_parser(magic: str) -> Parser:
     """Return the parser of the first line of such a cell."""
     from ..lines.options import variable_name
+    from ..lines.parsers import Parser
+    from .options import add_keeping_options
 
     kind = "mermaid" if magic == "mermaid" else "dot"
     parser = Parser(
