@@ -31,7 +31,6 @@ HEAVY = (
     "jupyter_localllm.client",
     "jupyter_localllm.host",
     "jupyter_localllm.assistant",
-    "jupyter_localllm.magics.lines.commands",
     "jupyter_localllm.magics.output.display",
 )
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: How long a front end may take to show that it draws widgets.
 _SIGN_S = 2.0
 _STEP_S = 0.05
+#: How long it has to learn of its subshell: a click before that would wait for the cell's end.
+_LEARN_S = 0.5
 
 
 def ask_with_buttons(shell: InteractiveShell, question: str, *, yes: str, no: str) -> bool | None:
@@ -54,6 +56,8 @@ def ask_with_buttons(shell: InteractiveShell, question: str, *, yes: str, no: st
             if time.monotonic() > deadline:
                 return None
             time.sleep(_STEP_S)
+        # The shell has the subshell before the page has the answer that it was made.
+        time.sleep(_LEARN_S)
         output.show(question)
         while not is_answered.wait(_STEP_S):
             pass
