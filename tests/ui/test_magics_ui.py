@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.gguf_builders.scripted import build_scripted
 
 from .lab_process import TOKEN, LabProcess
+from .notebook_page import press
 
 #: A notebook shows as idle before its session has a kernel; running cells then asks for one.
 HAS_KERNEL = """
@@ -103,7 +104,7 @@ def test_the_stop_button_stops_the_answer_while_the_cell_runs(
     answer = page.locator(".jp-Notebook .jp-RenderedMarkdown")
     expect(answer).to_contain_text("tick5")
     page.screenshot(path=str(lab.home / "stop.png"))
-    stop.click()
+    press(stop, heard=answer.get_by_text("Stopped."))
     expect(page.locator(IDLE)).to_have_count(1)
     expect(answer.first).to_contain_text("Stopped.")
     # Gone at the end, and nothing of it takes room.
@@ -124,11 +125,11 @@ def test_confirm_asks_with_buttons_about_the_code_above(
     expect(run).to_be_visible(timeout=60_000)
     expect(notebook.locator(".jp-RenderedMarkdown").first).to_contain_text("print('it', 'runs')")
     expect(notebook.get_by_text("it runs", exact=True)).to_have_count(0)
-    run.click()
+    press(run, heard=notebook.get_by_text("it runs", exact=True))
     expect(notebook.get_by_text("it runs", exact=True)).to_have_count(1)
     no = notebook.get_by_role("button", name="Do not run")
     expect(no).to_have_count(1)
-    no.click()
+    press(no, heard=notebook.get_by_text("The code was not run."))
     expect(page.locator(IDLE)).to_have_count(1)
     expect(notebook).to_contain_text("The code was not run.")
     expect(notebook.get_by_text("it runs", exact=True)).to_have_count(1)
