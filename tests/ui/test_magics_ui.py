@@ -150,13 +150,13 @@ def test_thinking_is_folded_and_opens(run_cells: RunCells, ui_model: Path) -> No
 def test_html_is_source_and_rendered_only_in_a_closed_frame(
     run_cells: RunCells, ui_model: Path
 ) -> None:
-    page = run_cells("html", f"%%llm -f html -m {ui_model}\nPAGE")
-    notebook = page.locator(".jp-Notebook")
-    expect(notebook.locator(".jp-RenderedMarkdown pre")).to_contain_text("<h1")
-    expect(notebook.locator("iframe")).to_have_count(0)
-    page = run_cells("html2", f"%%llm -f html --render -m {ui_model}\nPAGE")
+    lines = (f"%%llm -f html -m {ui_model}", f"%%llm -f html --render -m {ui_model}")
+    page = run_cells("html", *(f"{line}\nPAGE" for line in lines))
     frame = page.locator(".jp-Notebook iframe")
     expect(frame).to_have_attribute("sandbox", "")
+    source = page.locator(".jp-Notebook .jp-CodeCell").nth(1)
+    expect(source.locator(".jp-RenderedMarkdown pre")).to_contain_text("<h1")
+    expect(source.locator("iframe")).to_have_count(0)
     inside = page.frame_locator(".jp-Notebook iframe")
     expect(inside.locator("h1")).to_have_text("Title")
     expect(inside.locator("script")).to_have_count(0)
