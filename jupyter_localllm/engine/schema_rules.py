@@ -14,8 +14,6 @@ from llama_cpp import llama_grammar
 
 from .number_rules import integer_rule, number_rule
 
-#: Its functions have no types.
-_library: Any = llama_grammar
 _FAR = 10**15 - 1
 _TOP = "answer"
 _COMMA = ' "," space '
@@ -35,7 +33,7 @@ def schema_rules(schema: dict[str, Any]) -> str:
     return str(rules.format_grammar())
 
 
-class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no types, see above
+class SchemaRules(llama_grammar.SchemaConverter):
     """Collects the rules of one schema."""
 
     def __init__(self) -> None:
@@ -49,8 +47,8 @@ class SchemaRules(_library.SchemaConverter):  # type: ignore[misc]  # it has no 
     def visit(self, schema: Any, name: str) -> str:
         """Add the rules of a schema, and return the name of its rule."""
         if schema is True:
-            return str(self._add_primitive("value", _library.PRIMITIVE_RULES["value"]))
-        rule_name = f"{name}-" if name in _library.RESERVED_NAMES else name or "root"
+            return str(self._add_primitive("value", llama_grammar.PRIMITIVE_RULES["value"]))
+        rule_name = f"{name}-" if name in llama_grammar.RESERVED_NAMES else name or "root"
         if "enum" in schema or "const" in schema or "$ref" in schema:
             return str(super().visit(schema, name))
         kind = schema.get("type")
@@ -142,4 +140,4 @@ def _bounds(schema: dict[str, Any]) -> tuple[float, float]:
 
 
 def _repeated(rule: str, least: int, most: int | None) -> str:
-    return str(_library._build_repetition(f"({rule})", least, most)) if most != 0 else ""
+    return str(llama_grammar._build_repetition(f"({rule})", least, most)) if most != 0 else ""

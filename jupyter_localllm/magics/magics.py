@@ -11,13 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic import (
-    cell_magic,
-    line_magic,
-    magics_class,
-    needs_local_scope,
-    no_var_expand,
-)
+from IPython.core.magic import magics_class, needs_local_scope, no_var_expand
 from traitlets import observe
 
 from .cells.cell_runs import CellRuns
@@ -84,11 +78,10 @@ class LocalLLM(QuestionSettings):
         self.model_paths = ModelPaths()
         super().__init__(shell=shell)
 
-    # --- what IPython calls -----------------------------------------------------------------
+    # --- what IPython calls; `start` gives the names ------------------------------------------
 
     @no_var_expand
     @needs_local_scope
-    @line_magic("llm")  # type: ignore[arg-type]  # IPython types it for functions, not methods
     @documented(_line_help)
     def line(self, line: str, local_ns: Names = NONE) -> None:
         """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
@@ -109,13 +102,11 @@ class LocalLLM(QuestionSettings):
             self._line_command(command, local_ns)
 
     @no_var_expand
-    @cell_magic("llm")  # type: ignore[arg-type]  # as above
     @documented(_cell_help)
     def cell(self, line: str, cell: str) -> None:
         """Ask the local model about the lines below; ``%llm help`` shows everything."""
         self._cell(line, cell, "llm")
 
-    # Registered by hand in `start`, where nobody else has the names.
     @no_var_expand
     @documented(_explain_help)
     def explain_cell(self, line: str, cell: str) -> None:
@@ -129,8 +120,10 @@ class LocalLLM(QuestionSettings):
         self._cell(line, cell, "ai")
 
     def start(self) -> None:
-        """Begin to listen, and take the other names; called when the magics are registered."""
+        """Begin to listen, and take the names that nobody else has; called at registration."""
         self.runs.listen()
+        add_name(self.the_shell, "line", "llm", self.line)
+        add_name(self.the_shell, "cell", "llm", self.cell)
         add_name(self.the_shell, "cell", "explain", self.explain_cell)
         DiagramCells(self).start(self.the_shell)
         if "_llm" not in self.variables():

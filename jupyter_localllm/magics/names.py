@@ -1,8 +1,9 @@
-"""The names that the magics go by beside ``%llm`` and ``%%llm``, and who owns a name.
+"""The names that the magics go by, and who owns a name.
 
-``%%explain`` is there for those who know it from courses, ``%%mermaid`` and ``%%dot`` for those
-who write diagrams by hand; ``%%ai`` and ``%ai`` only on request. A
-name that another package has is left to it. Called at registration. Imported by ``%load_ext``.
+Beside ``%llm`` and ``%%llm``, ``%%explain`` is there for those who know it from courses,
+``%%mermaid`` and ``%%dot`` for those who write diagrams by hand; ``%%ai`` and ``%ai`` only on
+request. A name that another package has is left to it. Called at registration. Imported by
+``%load_ext``.
 """
 
 from __future__ import annotations
