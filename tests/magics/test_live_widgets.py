@@ -57,24 +57,30 @@ class FrontEnd:
                     self.subshell = reply["content"]["subshell_id"]
                     return
 
-    def click(self, name: str) -> None:
+    def click(self, name: str, subshell: str | None = "its own") -> None:
         content = {
             "comm_id": self.buttons[name],
             "data": {"method": "custom", "content": {"event": "click"}},
         }
         message = self.kernel.client.session.msg("comm_msg", content)
-        message["header"]["subshell_id"] = self.subshell
+        message["header"]["subshell_id"] = self.subshell if subshell == "its own" else subshell
         self.kernel.client.shell_channel.send(message)
 
 
+def left_open(cell: CellRun) -> list[str]:
+    """The kinds of widgets that the cell opened and did not close."""
+    closed = {m["content"]["comm_id"] for m in cell.of_type("comm_close")}
+    opened = [m["content"] for m in cell.of_type("comm_open") if "data" in m["content"]]
+    return [c["data"]["state"]["_model_name"] for c in opened if c["comm_id"] not in closed]
+
+
 def check_is_gone(cell: CellRun) -> None:
-    """Every output that had a widget is empty at the end, and every widget was closed."""
+    """Every output that had a widget is empty at the end, and one widget is left, not drawn."""
     views = [c["transient"]["display_id"] for c in cell.displays if VIEW in c["data"]]
     last = {c["transient"]["display_id"]: c["data"] for c in cell.displays}
     assert views
     assert all(last[view] == {"text/plain": ""} for view in views)
-    opened = {m["content"]["comm_id"] for m in cell.of_type("comm_open")}
-    assert opened == {m["content"]["comm_id"] for m in cell.of_type("comm_close")}
+    assert left_open(cell) == ["LayoutModel"]
 
 
 def test_stop_works_while_the_cell_runs(start_kernel: StartKernel, slow_model: Path) -> None:
@@ -104,8 +110,7 @@ def test_a_front_end_without_live_widgets_gets_a_text_line(
     assert not any(VIEW in content["data"] for content in cell.displays)
     kernel.interrupt()
     kernel.finish(asked, cell)
-    opened = {m["content"]["comm_id"] for m in cell.of_type("comm_open")}
-    assert opened == {m["content"]["comm_id"] for m in cell.of_type("comm_close")}
+    assert left_open(cell) == ["LayoutModel"]
 
 
 def test_the_line_can_be_switched_off(start_kernel: StartKernel, slow_model: Path) -> None:
@@ -141,6 +146,33 @@ def test_confirm_asks_with_buttons(
     assert (tmp_path / "s").exists() is runs
     assert cell.reply["status"] == ("ok" if runs else "error")
     check_is_gone(cell)
+
+
+@pytest.mark.parametrize("subshell", [None, "one that was deleted"])
+def test_a_click_is_heard_whatever_subshell_the_page_knows_of(
+    start_kernel: StartKernel, tmp_path: Path, subshell: str | None
+) -> None:
+    kernel = start_kernel()
+    page, cell = FrontEnd(kernel), CellRun()
+    asked = ask_to_run(kernel, page, cell, tmp_path)
+    page.click("Run", subshell)
+    kernel.finish(asked, cell)
+    assert (tmp_path / "s").exists()
+
+
+def test_one_widget_stays_for_as_long_as_the_kernel(
+    start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    kernel = start_kernel()
+    page = FrontEnd(kernel)
+    for sign, left in (("first", 1), ("later", 0), ("all closed", 1)):
+        if sign == "all closed":
+            kernel.run("import ipywidgets\nipywidgets.Widget.close_all()").check_ok()
+        cell = CellRun()
+        asked = ask_to_run(kernel, page, cell, tmp_path)
+        page.click("Do not run")
+        kernel.finish(asked, cell)
+        assert left_open(cell) == ["LayoutModel"] * left, sign
 
 
 def test_an_interrupt_ends_the_question(start_kernel: StartKernel, tmp_path: Path) -> None:

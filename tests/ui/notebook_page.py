@@ -66,22 +66,6 @@ index => {
 """
 
 
-def press(button: Locator, heard: Locator) -> None:
-    """Click a button of a running cell until its click was heard, as a person does.
-
-    A page that is busy may send the first click to the shell that runs the cell, not to its
-    subshell, which is the one that listens.
-    """
-    for _ in range(5):
-        button.click()
-        try:
-            expect(heard.first).to_be_visible(timeout=10_000)
-            return
-        except AssertionError:
-            continue
-    expect(heard.first).to_be_visible()
-
-
 def markdown(source: str, **metadata: Any) -> dict[str, Any]:
     """Return a text cell."""
     return {"cell_type": "markdown", "metadata": metadata, "source": source}

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from .live_widgets import has_subshell, let_subshell_listen, may_have_live_widgets
+from .live_widgets import has_subshell, keep_subshell, let_subshell_listen, may_have_live_widgets
 from .passing_output import PassingOutput
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 #: How long a front end may take to show that it draws widgets.
 _SIGN_S = 2.0
 _STEP_S = 0.05
-#: How long it has to learn of its subshell: a click before that would wait for the cell's end.
-_LEARN_S = 0.5
 
 
 def ask_with_buttons(shell: InteractiveShell, question: str, *, yes: str, no: str) -> bool | None:
@@ -44,9 +42,10 @@ def ask_with_buttons(shell: InteractiveShell, question: str, *, yes: str, no: st
 
         made = ipywidgets.Button(description=text, button_style=style)
         made.on_click(on_click)
-        let_subshell_listen(made)
+        let_subshell_listen(shell, made)
         return made
 
+    keep_subshell()
     choices = [button(yes, "warning", True), button(no, "", False)]
     box = ipywidgets.HBox([ipywidgets.Label(question), *choices])
     output = PassingOutput(box)
@@ -56,8 +55,6 @@ def ask_with_buttons(shell: InteractiveShell, question: str, *, yes: str, no: st
             if time.monotonic() > deadline:
                 return None
             time.sleep(_STEP_S)
-        # The shell has the subshell before the page has the answer that it was made.
-        time.sleep(_LEARN_S)
         output.show(question)
         while not is_answered.wait(_STEP_S):
             pass

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+_keeper: Any = None
+
 
 def may_have_live_widgets(shell: InteractiveShell) -> bool:
     """Whether it is worth opening a widget to see what the front end does."""
@@ -37,14 +39,36 @@ def has_subshell(shell: InteractiveShell) -> bool:
         return False
 
 
-def let_subshell_listen(widget: Any) -> None:
-    """Let what the front end says about this widget go to the subshell, as the front end asks.
+def let_subshell_listen(shell: InteractiveShell, widget: Any) -> None:
+    """Let what the front end says about this widget go to a subshell while the cell runs.
 
-    ipykernel sends it to whatever wrote to the widget last, which is the busy main shell. Nothing
-    may be written to the widget from a cell after this.
+    ipykernel asks the widget's comm where a message goes, and the comm says to whatever wrote to
+    it last, which is the busy main shell. A page may also name no subshell, as it has not heard of
+    it yet, or one that is gone. Before 7.4 ipykernel does as the page asks.
     """
-    # Not there before ipykernel 7.4, which does as the front end asks.
-    vars(widget.comm).pop("_reply_subshell_id", None)
+    manager = _subshell_manager(shell)
+
+    def listener(_: object, asked: str | None) -> str | None:
+        # Called in the thread of the shell channel.
+        there: list[str] = manager.list_subshell()
+        return asked if asked in there or not there else there[-1]
+
+    widget.comm._reply_subshell_for = listener
+
+
+def keep_subshell() -> None:
+    """Open one widget that is never drawn and never closed, so the front end's subshell lasts.
+
+    JupyterLab deletes the subshell with the last widget. Widgets opened while it still waits for
+    that subshell get the deleted one, and every click on them is lost: that is a progress line
+    closed early, and then a question.
+    """
+    global _keeper
+    # A cell can close all widgets there are.
+    if _keeper is None or _keeper.comm is None:
+        import ipywidgets
+
+        _keeper = ipywidgets.Layout()
 
 
 def _subshell_manager(shell: InteractiveShell) -> Any:

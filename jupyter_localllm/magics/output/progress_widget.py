@@ -13,7 +13,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .live_widgets import has_subshell, let_subshell_listen, may_have_live_widgets
+from .live_widgets import has_subshell, keep_subshell, let_subshell_listen, may_have_live_widgets
 from .passing_output import PassingOutput
 
 if TYPE_CHECKING:
@@ -94,12 +94,13 @@ class ProgressLine:
     def _open(self, line: str) -> None:
         import ipywidgets
 
+        keep_subshell()
         self._label = ipywidgets.Label(self._text(line))
         button = ipywidgets.Button(
             description="Stop", icon="stop", tooltip="Stop the answer and keep what is there"
         )
         button.on_click(self._on_click)
-        let_subshell_listen(button)
+        let_subshell_listen(self._shell, button)
         self._output = PassingOutput(ipywidgets.HBox([button, self._label]))
         self._state, self._since = _State.ASKING, self._clock()
 
