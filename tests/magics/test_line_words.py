@@ -122,6 +122,7 @@ def test_help_keeps_the_capitals_of_its_sentence() -> None:
         ("translate", "Name the language"),
         ("fix -f code -x", "counts only in the first line"),
         ("rest", "did you mean `reset`?"),
+        ("help 'save", "opened but not closed"),
     ],
 )
 def test_bad_lines_say_what_is_right(line: str, reason: str) -> None:

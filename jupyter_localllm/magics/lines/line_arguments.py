@@ -130,6 +130,11 @@ _TAKEN_NAMES = {*ACTION_NAMES, *LINE_ACTIONS, *_SYNONYMS, "help"}
 _ALIAS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
+def _is_known(word: str) -> bool:
+    """Whether a first word has a meaning of its own, here or in a cell."""
+    return word in _TAKEN_NAMES or word in LINE_COMMANDS
+
+
 def _alias(words: list[str]) -> Command:
     if not words:
         return ListAliases()
@@ -139,7 +144,7 @@ def _alias(words: list[str]) -> Command:
             f"`{shortened(name)}` cannot be an alias. Use letters, digits, - and _, "
             "beginning with a letter."
         )
-    if name in _TAKEN_NAMES or name in LINE_COMMANDS:
+    if _is_known(name):
         raise UsageError(f"`{name}` is a word of %llm already. Choose another name.")
     if not rest:
         raise UsageError(f"Say what {name} stands for: %llm alias {name} MODEL [options].")
@@ -291,7 +296,7 @@ def _words(line: str, variables: Mapping[str, object]) -> list[str]:
     except UsageError:
         # A question has an apostrophe sooner than a quote that is not closed.
         first = line.split()[0]
-        if first not in {*LINE_COMMANDS, *LINE_ACTIONS, *ACTION_NAMES, *_SYNONYMS}:
+        if not _is_known(first):
             raise _no_command(first) from None
         raise
 
