@@ -126,6 +126,9 @@ def test_a_question_in_a_call_hides_no_code(asking: InteractiveShell) -> None:
         ("%llm explain In[1] \\\n    in French", False),
         ("# why?\n%llm fix", False),
         ("%%llm\nx = 1", False),
+        ("%%explain\nx = 1", False),
+        ("%%ai\nWhy is the sky blue?", False),
+        ("%ai fix", False),
         ("!ls\n%llm fix", False),
         ("# only words", True),
         ("x = 1\n%llm fix", True),
@@ -141,6 +144,8 @@ def test_a_saved_cell_with_code_is_no_question() -> None:
     assert is_question_text("%llm use smol\n\n# and then\n%llm fix")
     assert is_question_text("%%llm fix\nx = 1")
     assert is_question_text("%%explain\nx = 1")
+    assert is_question_text("%%ai\nWhy is the sky blue?")
+    assert is_question_text("%ai fix")
     assert not is_question_text("%llm use smol\nx = 1")
     assert not is_question_text("%matplotlib inline")
 

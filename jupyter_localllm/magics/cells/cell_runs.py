@@ -360,13 +360,13 @@ class CellRuns:
 
 
 _MAGIC_LINE = re.compile(r"\s*(?:%%?|!)\w")
-_OWN_LINE = re.compile(r"\s*%llm\b")
-_OWN_CELL = re.compile(r"\s*%%(?:llm|explain)\b")
+_OWN_LINE = re.compile(r"\s*%(?:llm|ai)\b")
+_OWN_CELL = re.compile(r"\s*%%(?:llm|ai|explain)\b")
 
 
 def is_code(run: CellRun) -> bool:
     """Whether a run is something that a question can be about: it holds more than magics."""
-    if run.is_question or not run.source.strip() or run.source.lstrip().startswith("%%llm"):
+    if run.is_question or not run.source.strip() or _OWN_CELL.match(run.source):
         return False
     lines = _lines(run.source)
     return not lines or not all(map(_MAGIC_LINE.match, lines))
