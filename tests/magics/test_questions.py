@@ -289,6 +289,15 @@ def test_context_is_bounded_and_says_so(session: Session) -> None:
     assert any("left out" in note for note in composed.notes)
 
 
+def test_a_single_cell_that_is_too_long_is_marked_as_shortened(session: Session) -> None:
+    session.run(f"value = '{'x ' * 2000}'", "cell1")
+    session.owner.context_tokens = 100
+    composed = session.cell("--context above", "Why?")
+    assert any("only the beginning and the end" in note for note in composed.notes)
+    assert not any("left out" in note for note in composed.notes)
+    assert "cells above, shortened" in sent(composed)
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

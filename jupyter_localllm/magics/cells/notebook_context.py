@@ -78,7 +78,7 @@ class NotebookContext:
             parts = self._from_file(kind, notes) or self._from_session(kind, notes)
         if not parts:
             return Added(notes=(*notes, "There is no other cell that could be sent along."))
-        label = {"above": "cells above", "notebook": "notebook"}.get(kind, choice)
+        label = "cells above" if kind == "above" else choice
         return _bounded(label, parts, budget_tokens, notes)
 
     def cell_above(self) -> CellRun | None:
@@ -209,11 +209,11 @@ def _bounded(label: str, parts: list[_Part], budget_tokens: int, notes: list[str
             break
         left -= n_tokens
         kept.append(part.text)
-    n_left_out = len(parts) - len(kept)
+    is_truncated = len(kept) < len(parts)
     if not kept:
         kept = [shortened_text(parts[-1].text, budget_tokens).text]
-        n_left_out = len(parts) - 1
         notes.append(f"Of {parts[-1].name}, only the beginning and the end are sent.")
+    n_left_out = len(parts) - len(kept)
     if n_left_out:
         cells = "cell is" if n_left_out == 1 else "cells are"
         notes.append(
@@ -226,6 +226,6 @@ def _bounded(label: str, parts: list[_Part], budget_tokens: int, notes: list[str
         label=label,
         text=text,
         language="python",
-        is_truncated=bool(n_left_out) or len(kept) < len(parts),
+        is_truncated=is_truncated,
     )
     return Added((item,), tuple(notes))
