@@ -47,19 +47,19 @@ NONE: Names = {}
 
 
 def _line_help() -> str:
-    from .lines.arguments import line_help
+    from .lines.line_arguments import line_help
 
     return line_help()
 
 
 def _cell_help() -> str:
-    from .lines.arguments import cell_help
+    from .lines.help_texts import cell_help
 
     return cell_help()
 
 
 def _explain_help() -> str:
-    from .lines.arguments import action_help
+    from .lines.help_texts import action_help
 
     return action_help("explain", "%%explain")
 
@@ -85,8 +85,8 @@ class LocalLLM(QuestionSettings):
     @documented(_line_help)
     def line(self, line: str, local_ns: Names = NONE) -> None:
         """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
-        from .lines.arguments import parse_line
         from .lines.commands import ActOn
+        from .lines.line_arguments import parse_line
 
         command = parse_line(line, {**self.variables(), **local_ns})
         if isinstance(command, ActOn):
@@ -146,7 +146,7 @@ class LocalLLM(QuestionSettings):
     def _cell(self, line: str, body: str, magic: str) -> None:
         from .actions import ACTIONS
         from .diagrams.options import with_type
-        from .lines.arguments import parse_cell
+        from .lines.cell_arguments import parse_cell
         from .lines.commands import ShowHelp
 
         self.runs.mark_question()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from IPython.core.error import UsageError
 
-from jupyter_localllm.magics.lines.arguments import (
+from jupyter_localllm.magics.lines.cell_arguments import parse_cell
+from jupyter_localllm.magics.lines.commands import (
     Ask,
     ListModels,
     ShowHelp,
@@ -16,9 +17,8 @@ from jupyter_localllm.magics.lines.arguments import (
     ShowVersion,
     UnloadModel,
     UseModel,
-    parse_cell,
-    parse_line,
 )
+from jupyter_localllm.magics.lines.line_arguments import parse_line
 from jupyter_localllm.magics.lines.words import model_reference, split_words
 
 

@@ -18,8 +18,8 @@ from jupyter_localllm.magics import register
 from jupyter_localllm.magics.answers.conclusions import conclude
 from jupyter_localllm.magics.answers.last_answer import LastAnswer
 from jupyter_localllm.magics.diagrams.options import TYPES, type_in, with_type
-from jupyter_localllm.magics.lines.arguments import Ask, parse_cell
-from jupyter_localllm.magics.lines.commands import DiagramOptions
+from jupyter_localllm.magics.lines.cell_arguments import parse_cell
+from jupyter_localllm.magics.lines.commands import Ask, DiagramOptions
 from jupyter_localllm.magics.questions.question import Question
 from jupyter_localllm.protocol import ChatCompletionRequest, ChatMessage
 from tests.gguf_builders.scripted import build_scripted

@@ -10,8 +10,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics import register
-from jupyter_localllm.magics.lines.arguments import parse_line
 from jupyter_localllm.magics.lines.commands import DiagramOptions, DrawTarget
+from jupyter_localllm.magics.lines.line_arguments import parse_line
 from tests.magics.kernel_session import KernelSession
 from tests.magics.test_diagrams_answers import kinds
 

@@ -10,8 +10,9 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics import register, unregister
-from jupyter_localllm.magics.lines.arguments import parse_cell, parse_line
+from jupyter_localllm.magics.lines.cell_arguments import parse_cell
 from jupyter_localllm.magics.lines.commands import Ask
+from jupyter_localllm.magics.lines.line_arguments import parse_line
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.conftest import owner_of
 from tests.magics.test_notebooks import execute, package_is_found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from jupyter_localllm.magics.lines.arguments import parse_cell, parse_line
+from jupyter_localllm.magics.lines.cell_arguments import parse_cell
 from jupyter_localllm.magics.lines.commands import (
     ActOn,
     Ask,
@@ -20,6 +20,7 @@ from jupyter_localllm.magics.lines.commands import (
     ShowHistory,
     StopAnswers,
 )
+from jupyter_localllm.magics.lines.line_arguments import parse_line
 
 COMMANDS = [
     *("list", "use", "status", "unload", "history", "reset", "error", "fix", "explain", "alias"),

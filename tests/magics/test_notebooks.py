@@ -168,7 +168,9 @@ def test_examples_are_committed_without_outputs(path: Path) -> None:
 
 def test_the_lines_that_the_first_steps_only_show_are_right() -> None:
     """Commands in the text are read by the real parser."""
-    from jupyter_localllm.magics.lines.arguments import Ask, UseModel, parse_cell, parse_line
+    from jupyter_localllm.magics.lines.cell_arguments import parse_cell
+    from jupyter_localllm.magics.lines.commands import Ask, UseModel
+    from jupyter_localllm.magics.lines.line_arguments import parse_line
 
     text = "".join("".join(cell["source"]) for cell in json.loads(FIRST_STEPS.read_text())["cells"])
     assert "%%llm -m ~/models/another-model.gguf\n" in text

@@ -12,8 +12,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.assistant.prompts import load_prompts
 from jupyter_localllm.magics import register, unregister
-from jupyter_localllm.magics.lines.arguments import parse_cell, parse_line
+from jupyter_localllm.magics.lines.cell_arguments import parse_cell
 from jupyter_localllm.magics.lines.commands import ActOn, Ask
+from jupyter_localllm.magics.lines.line_arguments import parse_line
 from jupyter_localllm.magics.questions.composer import Composed
 from tests.magics.conftest import owner_of
 

@@ -1,8 +1,7 @@
 """The first line of a ``%%llm`` cell as a typed :class:`Ask`. Does nothing with it.
 
-The words themselves are declared in ``options.py``. Called by ``magics.py`` through
-``arguments.py``, and by ``line_arguments.py``. Imported by ``%load_ext``: standard library and
-IPython only.
+The words themselves are declared in ``options.py``. Called by ``magics.py`` and
+``line_arguments.py``. Imported by ``%load_ext``: standard library and IPython only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The words after ``%llm``: the commands, their parsers and their help, from one table.
 
-Called by ``magics.py`` through ``arguments.py``, and by ``completion.py``. Imported by
-``%load_ext``: standard library and IPython only.
+Called by ``magics.py`` and ``next_words.py``. Imported by ``%load_ext``: standard library and
+IPython only.
 """
 
 from __future__ import annotations
