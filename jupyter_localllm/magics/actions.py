@@ -1,7 +1,7 @@
 """What can be asked for: the actions of ``%%llm`` and the formats of an answer.
 
 Tables only; no parsing, no texts for the model (those are files in ``assistant/prompts``).
-Imported by ``%load_ext``: standard library only.
+Loaded with the first line: standard library only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The host forgets such a name with the model's process; the path loads it again. Filled by
 ``magics.py`` with each answer, asked by ``session_commands.py``. Imported by ``%load_ext``:
-standard library only.
+standard library and IPython only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What an action is about: a cell, an output, an error or something by its name.
 
-Called by ``composer.py`` for the body of ``%%llm explain`` and the target of ``%llm explain``.
+Asked for the body of ``%%llm explain`` and for the targets of ``%llm explain`` and its like.
 """
 
 from __future__ import annotations

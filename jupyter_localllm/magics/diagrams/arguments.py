@@ -1,4 +1,4 @@
-"""The words after ``%llm diagram``. Called by ``line_arguments.py``; imported by ``%load_ext``."""
+"""The words after ``%llm diagram``. Called by ``line_arguments.py``; loaded with the first line."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The options of diagrams, their types, and the type that the words of a question ask for.
 
 Called by ``options.py`` and ``line_arguments.py`` for the words of a line, by ``magics.py`` for
-the type. Imported by ``%load_ext``: standard library only. What the types are made of is in
-``assistant/diagrams/grammars.py``.
+the type. Loaded with the first line: standard library and IPython only. What the types are made of
+is in ``assistant/diagrams/grammar/grammars.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The first line of a ``%%llm`` cell as a typed :class:`Ask`. Does nothing with it.
 
 The words themselves are declared in ``options.py``. Called by ``magics.py`` and
-``line_arguments.py``. Imported by ``%load_ext``: standard library and IPython only.
+``line_arguments.py``. Loaded with the first line: standard library and IPython only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a line of a magic asks for, as typed values: the nouns between parsing and doing.
 
-Values only. Made by ``cell_arguments.py`` and ``line_arguments.py``. Imported by ``%load_ext``:
+Values only. Made by ``cell_arguments.py`` and ``line_arguments.py``. Loaded with the first line:
 standard library only.
 """
 

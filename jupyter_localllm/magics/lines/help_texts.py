@@ -1,7 +1,7 @@
 """The help of ``%%llm``, ``%llm`` and of a single action, put together from their declarations.
 
-Pure text. Called by ``line_arguments.py`` and ``magics.py``. Imported by ``%load_ext``: standard
-library and IPython only.
+Pure text. Called by ``line_arguments.py`` and ``magics.py``. Loaded with the first line:
+standard library and IPython only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The actions after ``%llm``: ``explain In[3]``, ``translate French Out[3]``.
 
 What a line says beside its target reads as the first line of a ``%%llm`` cell. Called by
-``line_arguments.py``. Imported by ``%load_ext``: standard library and IPython only.
+``line_arguments.py``. Loaded with the first line: standard library and IPython only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The words after ``%llm``: the commands, their parsers and their help, from one table.
 
-Called by ``magics.py`` and ``next_words.py``. Imported by ``%load_ext``: standard library and
+Called by ``magics.py`` and ``next_words.py``. Loaded with the first line: standard library and
 IPython only.
 """
 

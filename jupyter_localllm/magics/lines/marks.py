@@ -1,8 +1,8 @@
 """What is said where a line has its marks wrong: no quotes, curly quotes, a long dash.
 
 Pure text from words that are split already, which is why a word that holds a space is known to
-have had quotes. Called by ``parsers.py``, ``line_arguments.py`` and ``advice.py``. Imported by
-``%load_ext``: standard library only.
+have had quotes. Called by ``parsers.py``, ``line_arguments.py`` and ``advice.py``. Loaded with
+the first line: standard library only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The options of one question, declared once: parser, help and completion all come from here.
 
-Called by ``cell_arguments.py``, ``help_texts.py`` and ``next_words.py``. Imported by ``%load_ext``:
-standard library and IPython only.
+Called by ``cell_arguments.py``, ``help_texts.py`` and ``next_words.py``. Loaded with the first
+line: standard library and IPython only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The parser under all commands: one line about what is wrong, and never the end of the process.
 
-Called by ``options.py`` and ``line_arguments.py``, which declare the words. Imported by
-``%load_ext``: standard library and IPython only.
+Called by ``options.py`` and ``line_arguments.py``, which declare the words. Loaded with the first
+line: standard library and IPython only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A line that is still being typed, cut into words; and the files that a word may become.
 
-``words.py`` reads finished lines, in which every quote is closed. Called by ``next_words.py``.
+``words.py`` reads finished lines, in which every quote is closed. Loaded with the first line or the
+first Tab: standard library only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The first line of a magic, cut into words, and the words that name a model.
 
-Pure text; called by ``arguments.py``. Imported by ``%load_ext``: standard library and IPython.
+Pure text. Imported by ``%load_ext``: standard library and IPython only.
 """
 
 from __future__ import annotations
