@@ -18,7 +18,8 @@ from ...assistant.schemas.errors import SchemaRefused, Unenforceable
 from ...assistant.structured import response_format
 from ...protocol import ChatCompletionRequest, ResponseFormat
 from ..actions import DRAWN
-from ..output.fences import fenced, shortened, unfenced
+from ..lines.parsers import shortened
+from ..output.fences import fenced, unfenced
 from .schema import read_schema
 from .table import table_grammar
 

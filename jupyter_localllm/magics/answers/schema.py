@@ -10,7 +10,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ...assistant.structured import SchemaError, schema_of
-from ..output.fences import shortened
+from ..lines.parsers import shortened
 
 _MAX_BYTES = 1 << 20
 _BRACED = re.compile(r"\{\s*(?P<name>[^\W\d]\w*)\s*\}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...assistant.code_blocks import PYTHON, code_blocks, split
-from ..output.fences import shortened
+from ..lines.parsers import shortened
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import DiagramInvalid, LocalLLMError
 from ..answers.formats import Shown
-from ..output.fences import fenced, folded, shortened
+from ..lines.parsers import shortened
+from ..output.fences import fenced, folded
 
 if TYPE_CHECKING:
     from ...assistant.diagrams.nouns import DiagramKind

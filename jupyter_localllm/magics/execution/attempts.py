@@ -21,9 +21,10 @@ from ..answers.formats import Shown, request_for
 from ..diagrams.answer import settle_diagrams
 from ..diagrams.display import DiagramDisplay
 from ..diagrams.value import Diagram
+from ..lines.parsers import shortened
 from ..output.answer_display import AnswerDisplay
 from ..output.display import RichDisplay
-from ..output.fences import fenced, folded, safe_and_closed, shortened
+from ..output.fences import fenced, folded, safe_and_closed
 from .consent import ask_consent
 from .execute import CodeFailed, CodeRun, CodeStopped, run_code
 from .time_limit import TimeLimitReached

@@ -55,9 +55,3 @@ def safe_and_closed(text: str) -> str:
     """Return model text as Markdown that leaves nothing open for what follows."""
     safe = safe_markdown(text)
     return f"{safe.text}\n{safe.open_fence}" if safe.open_fence else safe.text
-
-
-def shortened(text: str, length: int = 60) -> str:
-    """Return the text on one line, cut where it is long."""
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
