@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .errors_of_cells import without_colours
+
 #: Larger files are mostly pictures, and would take longer to read than a model to answer.
 MAX_FILE_BYTES = 32 << 20
 
@@ -75,8 +77,6 @@ def _joined(lines: object) -> str:
 
 def _output_text(outputs: object) -> str:
     """Return the plain text of what a cell has shown."""
-    from .errors_of_cells import without_colours
-
     texts = []
     for output in outputs if isinstance(outputs, list) else []:
         if not isinstance(output, dict):

@@ -6,7 +6,6 @@ user was asked, is decided before; code that runs here cannot run generated code
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+from ..cells.errors_of_cells import without_colours
 from ..lines.parsers import shortened
 from .cell_name import named_as_running_cell
 from .exits import kept_session
@@ -24,8 +24,6 @@ from .time_limit import Interrupts, TimeLimitReached, drop_own_frames
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 #: Held while generated code runs, whichever thread of it asks for more.
 _running = threading.Lock()
@@ -97,7 +95,7 @@ class CodeRun:
     @property
     def plain_traceback(self) -> str:
         """The traceback without colours."""
-        return _COLOUR.sub("", "\n".join(self.traceback)).strip()
+        return without_colours("\n".join(self.traceback)).strip()
 
     @property
     def was_interrupted(self) -> bool:

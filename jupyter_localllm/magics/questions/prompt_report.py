@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...assistant.fitting import TokenCounter, n_bytes
+from ...assistant.fitting import TokenCounter
 from ...errors import LocalLLMError
 from ...protocol import ChatCompletionRequest
+from ..values.value_text import tokens_of
 
 if TYPE_CHECKING:
     from ...client.host_client import HostClient
 
-_BYTES_PER_TOKEN = 3
 #: Fields that are no choice of anybody's.
 _HIDDEN = {"messages", "stream", "return_progress", "user"}
 
@@ -48,7 +48,7 @@ def prompt_text(
     """
     is_exact = counts is not None
     if counts is None:
-        counts = [-(-n_bytes(message.text) // _BYTES_PER_TOKEN) for message in request.messages]
+        counts = [tokens_of(message.text) for message in request.messages]
     about = "" if is_exact else "about "
     lines = []
     for message, n_tokens in zip(request.messages, counts, strict=True):
