@@ -14,7 +14,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from ...chat_protocol import ContextItem
+from ...chat_protocol import ContextItem, ContextKind
 from ..lines.commands import ActOn
 from ..lines.parsers import nearest, shortened
 from ..values.interpolation import is_missing, is_reference, value_of
@@ -134,7 +134,7 @@ class CellTargets:
             )
         if kind == "Out":
             return self._output(number)
-        source = self._source(number)
+        source = self._around.source_of(number)
         if not source:
             raise UsageError(f"No cell ran as In[{number}] in this session. {self._numbers()}")
         error = self._runs.error_of(number)
@@ -154,10 +154,6 @@ class CellTargets:
         number = cell_number(target)
         return self.named(target if number is None else f"Err[{number}]")
 
-    def _source(self, number: int) -> str:
-        source = self.variables.get(f"_i{number}")
-        return source if isinstance(source, str) else ""
-
     def _output(self, number: int) -> Subject:
         values = self.variables.get("Out")
         if not isinstance(values, dict) or number not in values:
@@ -165,14 +161,7 @@ class CellTargets:
                 f"There is no Out[{number}]: the cell did not run in this session, or its last "
                 "line has no value."
             )
-        text = text_of(values[number], self._value_tokens)
-        item = ContextItem(
-            kind="output",
-            label=f"Out[{number}]",
-            text=text.text,
-            is_truncated=bool(text.n_tokens_whole),
-        )
-        return Subject((item,))
+        return self._value("output", f"Out[{number}]", values[number])
 
     def _by_name(self, target: str) -> Subject:
         if not is_reference(target):
@@ -192,10 +181,13 @@ class CellTargets:
         source = None if inspect.ismodule(value) else self.source_of(value)
         if source is not None:
             return _subject(target, source, "")
+        return self._value("variable", target, value)
+
+    def _value(self, kind: ContextKind, label: str, value: object) -> Subject:
         text = text_of(value, self._value_tokens)
         item = ContextItem(
-            kind="variable",
-            label=target[:300],
+            kind=kind,
+            label=label[:300],
             text=text.text,
             is_truncated=bool(text.n_tokens_whole),
         )

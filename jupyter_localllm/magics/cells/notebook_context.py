@@ -104,7 +104,7 @@ class NotebookContext:
             # A range may end anywhere behind the last cell, as one of a list may.
             end = max(first, min(last, last_run))
             wanted |= set(range(first, end + 1))
-        found = {n: source for n in sorted(wanted) if (source := self._source_of(n))}
+        found = {n: source for n in sorted(wanted) if (source := self.source_of(n))}
         if not found:
             raise UsageError(
                 f"None of the cells {numbers} ran in this session. The numbers are those in "
@@ -130,7 +130,8 @@ class NotebookContext:
                 newest[key] = run
         return [self._part(run.number, run.source, run.reason) for run in newest.values()]
 
-    def _source_of(self, number: int) -> str:
+    def source_of(self, number: int) -> str:
+        """Return what ran as ``In[number]``; "" where nothing is known, and of the question."""
         if number == self._runs.number_now:
             # The question itself.
             return ""
