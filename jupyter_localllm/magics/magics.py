@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..assistant.fitting import TokenCounter
+    from .answers.answer import AnswerSettings
     from .answers.last_answer import Answers
     from .chats.conversations import Memory, NamedChats
     from .diagrams.errors import BrokenDiagram
@@ -196,7 +197,7 @@ class LocalLLM(QuestionSettings):
             raise with_advice(error, line) from error.__cause__
 
     def _answer(self, command: Ask | ActOn, body: str, names: Names) -> None:
-        from .answers.answer import AnswerSettings, answer_question
+        from .answers.answer import answer_question
         from .lines.commands import ActOn
 
         ask = command.ask if isinstance(command, ActOn) else command
@@ -208,10 +209,9 @@ class LocalLLM(QuestionSettings):
             return
         for note in composed.notes:
             print_line(note)
-        settings = AnswerSettings(display=self.display, progress=self.progress, answers=answers)
         question = replace(composed.question, on_broken_diagram=self.runs.mark_diagram)
         try:
-            answer_question(self.the_shell, self.host_session(), question, settings)
+            answer_question(self.the_shell, self.host_session(), question, self._answer_settings())
         finally:
             if answers.newest is not None and answers.newest is not question.previous:
                 self.model_paths.note(question.request.model, answers.newest.model)
@@ -225,16 +225,18 @@ class LocalLLM(QuestionSettings):
         return broken_diagram(self.runs, command.target)
 
     def _fix_diagram(self, ask: Ask, broken: BrokenDiagram) -> None:
-        from .answers.answer import AnswerSettings, answer_question
+        from .answers.answer import answer_question
         from .diagrams.fixes import refuse_unheeded, repair_question
 
         refuse_unheeded(ask)
         request = self._composer().bare_request(ask)
         question = repair_question(ask, broken, request, self.runs.mark_diagram)
-        settings = AnswerSettings(
-            display=self.display, progress=self.progress, answers=self.answers()
-        )
-        answer_question(self.the_shell, self.host_session(), question, settings)
+        answer_question(self.the_shell, self.host_session(), question, self._answer_settings())
+
+    def _answer_settings(self) -> AnswerSettings:
+        from .answers.answer import AnswerSettings
+
+        return AnswerSettings(display=self.display, progress=self.progress, answers=self.answers())
 
     def _composer(self, names: Names = NONE) -> Composer:
         from .questions.composer import Composer, Settings
@@ -379,7 +381,7 @@ class LocalLLM(QuestionSettings):
             from .diagrams.sources import draw_target
 
             targets = self._composer(names).targets
-            draw_target(self.the_shell, command, targets, targets.variables, self.display)
+            draw_target(self.the_shell, command, targets, self.display)
         elif isinstance(command, ShowAnswer):
             from .shown_again import show_again
 

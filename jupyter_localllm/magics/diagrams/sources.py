@@ -40,7 +40,6 @@ def draw_target(
     shell: InteractiveShell,
     command: DrawTarget,
     targets: CellTargets,
-    variables: Mapping[str, object],
     display_kind: str,
 ) -> Diagram:
     """Draw what the command names, and say what was left out or guessed.
@@ -52,7 +51,7 @@ def draw_target(
     LocalLLMError
         It cannot be read or drawn.
     """
-    made = _source_of(command, targets, variables)
+    made = _source_of(command, targets)
     diagram = show_diagram(
         shell, made.source, "mermaid", command.diagram, command.into, display_kind
     )
@@ -61,16 +60,14 @@ def draw_target(
     return diagram
 
 
-def _source_of(
-    command: DrawTarget, targets: CellTargets, variables: Mapping[str, object]
-) -> SourceDiagram:
+def _source_of(command: DrawTarget, targets: CellTargets) -> SourceDiagram:
     direction = command.diagram.direction or None
     names = command.targets
     if not names:
         return _of_code(targets.above().code or "", command)
     if len(names) == 1 and cell_number(names[0]) is not None:
         return _of_code(targets.named(names[0]).code or "", command)
-    values = {name: value_of(name, variables) for name in names}
+    values = {name: value_of(name, targets.variables) for name in names}
     frames = _frames_in(values)
     if frames and not command.what:
         return diagram_of_frames(frames, direction=direction)
@@ -86,7 +83,7 @@ def _source_of(
             return _of_file(path, command)
         # Says what there is.
         return _of_code(targets.named(name).code or "", command)
-    return _of_code(_source_of_value(name, value, targets, variables), command)
+    return _of_code(_source_of_value(name, value, targets), command)
 
 
 def _of_code(code: str, command: DrawTarget) -> SourceDiagram:
@@ -121,9 +118,7 @@ def _is_frame(value: object) -> bool:
     return kind.__module__.partition(".")[0] in _FRAMES and kind.__name__ in _FRAME_TYPES
 
 
-def _source_of_value(
-    name: str, value: object, targets: CellTargets, variables: Mapping[str, object]
-) -> str:
+def _source_of_value(name: str, value: object, targets: CellTargets) -> str:
     if inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value):
         source = targets.source_of(value)
         if source is None:
@@ -132,7 +127,8 @@ def _source_of_value(
                 "not kept."
             )
         return source
-    frames = [each for each, held in variables.items() if _is_frame(held) and each[0] != "_"]
+    variables = targets.variables.items()
+    frames = [each for each, held in variables if _is_frame(held) and each[0] != "_"]
     kind = type(value).__name__
     raise UsageError(
         f"{shortened(name)} has no diagram, as it is of type {kind}{nearest(name, frames)}"

@@ -13,7 +13,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,16 +60,16 @@ _SECOND = re.compile(r"^%%(?:llm|ai)\b", re.MULTILINE)
 class Settings:
     """The defaults of every question; what each means stands at the traits of ``LocalLLM``."""
 
-    model: str = ""
-    max_tokens: int = 1024
-    temperature: float | None = None
-    system_prompt: str = ""
-    max_history: int = 2
-    context: str = "none"
-    context_tokens: int = 2000
-    value_tokens: int = 1000
-    personas: Mapping[str, str] = field(default_factory=dict)
-    prompt_folder: str = ""
+    model: str
+    max_tokens: int
+    temperature: float | None
+    system_prompt: str
+    max_history: int
+    context: str
+    context_tokens: int
+    value_tokens: int
+    personas: Mapping[str, str]
+    prompt_folder: str
 
 
 @dataclass(frozen=True)
