@@ -107,7 +107,6 @@ def test_braces_in_a_value_are_not_read_again() -> None:
 @given(st.text(alphabet="{}[]()xy.'\"$\\0 _^`fA", max_size=40))
 def test_nothing_but_values_changes(text: str) -> None:
     done = interpolated(text, {}, BUDGET)
-    assert done.replaced == ()
     # Without variables only doubled braces around a name lose a pair.
     assert re.sub(r"\{(\{[^{}]*\})\}", r"\1", text) == re.sub(r"\{(\{[^{}]*\})\}", r"\1", done.text)
 

@@ -64,8 +64,8 @@ _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Replaced:
-    """One place as typed; about how many tokens it would have had uncut (else 0), and has."""
+class Shortened:
+    """One shortened place as typed; about how many tokens it would have had uncut, and has."""
 
     typed: str
     n_tokens_whole: int
@@ -105,16 +105,11 @@ class Unread:
 
 @dataclass(frozen=True)
 class Interpolation:
-    """The question with its values, and what was put in and what was not, in order."""
+    """The question with its values; what did not fit into its budget and what was not put in."""
 
     text: str
-    replaced: tuple[Replaced, ...] = ()
+    shortened: tuple[Shortened, ...] = ()
     unread: tuple[Unread, ...] = ()
-
-    @property
-    def shortened(self) -> tuple[Replaced, ...]:
-        """Those that did not fit into their budget."""
-        return tuple(place for place in self.replaced if place.n_tokens_whole)
 
 
 def interpolated(text: str, variables: Mapping[str, object], budget_tokens: int) -> Interpolation:
@@ -130,7 +125,7 @@ def interpolated(text: str, variables: Mapping[str, object], budget_tokens: int)
     if "{" not in text:
         return Interpolation(text)
     foreign = _foreign_spans(text)
-    replaced: list[Replaced] = []
+    shortened: list[Shortened] = []
     unread: dict[str, Unread] = {}
 
     def put(match: re.Match[str]) -> str:
@@ -145,10 +140,12 @@ def interpolated(text: str, variables: Mapping[str, object], budget_tokens: int)
                 unread[match[0]] = place
             return match[0]
         shown = text_of(value, budget_tokens)
-        replaced.append(Replaced(match[0], shown.n_tokens_whole, tokens_of(shown.text)))
+        if shown.n_tokens_whole:
+            n_tokens = tokens_of(shown.text)
+            shortened.append(Shortened(match[0], shown.n_tokens_whole, n_tokens))
         return shown.text
 
-    return Interpolation(_PLACE.sub(put, text), tuple(replaced), tuple(unread.values()))
+    return Interpolation(_PLACE.sub(put, text), tuple(shortened), tuple(unread.values()))
 
 
 def is_one_place(text: str, variables: Mapping[str, object]) -> bool:
@@ -172,12 +169,11 @@ def visible_variables(
     the cells as they were typed. ``names`` are those of the function that asks, if one does; they
     hide the others.
     """
-    missing = object()
     hidden = shell.user_ns_hidden
     own = {
         name: value
         for name, value in list(shell.user_ns.items())
-        if hidden.get(name, missing) is not value or name.startswith("_")
+        if hidden.get(name, _MISSING) is not value or name.startswith("_")
     }
     inputs = {
         int(name[2:]): value
@@ -280,18 +276,15 @@ def _read(path: str, variables: Mapping[str, object]) -> object:
 def _unread(match: re.Match[str], value: object, variables: Mapping[str, object]) -> Unread | None:
     """Return a place that was probably meant as a value; ``None`` for other languages' braces."""
     typed = match[0]
-    is_absent = True
-    if isinstance(value, _Failure):
-        is_absent = isinstance(value.error, LookupError | AttributeError)
-        if not is_absent:
-            return Unread(typed, error=type(value.error).__name__)
+    if isinstance(value, _Failure) and not isinstance(value.error, LookupError | AttributeError):
+        return Unread(typed, error=type(value.error).__name__)
     if not _is_in_prose(match):
         return None
     if isinstance(value, _Failure):
         return Unread(typed)
-    first = re.match(r"\w+", match["path"])
-    meant = _close_name(first[0], match["path"], variables) if first else ""
-    return Unread(typed, meant=typed.replace(first[0], meant, 1)) if first and meant else None
+    first = re.split(r"[.\[]", match["path"], maxsplit=1)[0]
+    meant = _close_name(first, match["path"], variables)
+    return Unread(typed, meant=typed.replace(first, meant, 1)) if meant else None
 
 
 def _is_in_prose(match: re.Match[str]) -> bool:

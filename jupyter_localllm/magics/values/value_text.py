@@ -7,6 +7,7 @@ pandas nor numpy is needed. Called by ``interpolation.py`` and ``cell_targets.py
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,11 +51,9 @@ def text_of(value: object, budget_tokens: int) -> ValueText:
             return shortened_text(str(value), budget_tokens)
         summarise = _summary_for(value)
         if summarise is not None:
-            try:
+            # A subclass that is not what it says: its own repr will do.
+            with contextlib.suppress(Exception):
                 return summarise(value, budget_tokens)
-            except Exception:
-                # A subclass that is not what it says: its own repr will do.
-                summarise = None
         return _repr_text(value, budget_tokens)
     except KeyboardInterrupt:
         raise
