@@ -72,6 +72,9 @@ FORMATS = {
     "svg": "the source of a picture",
 }
 
+#: Formats that are valid by construction.
+ENFORCED = ("json", "table")
+
 #: Formats whose answer is a diagram that is drawn, and its language.
 DRAWN = {"mermaid": "mermaid", "dot": "dot", "graphviz": "dot"}
 

@@ -40,8 +40,6 @@ Result = TypeVar("Result")
 _REPLY_TIMEOUT_S = 60.0
 #: What stays when the magics are loaded again.
 _KEPT = ("_memory", "_answers", "model_paths", "model", "aliases")
-#: Formats that are valid by construction.
-_ENFORCED = ("json", "table")
 #: The names of the function that a line stands in.
 Names = Mapping[str, object]
 NONE: Names = {}
@@ -266,12 +264,13 @@ class LocalLLM(QuestionSettings):
         return self.run_on_bridge(call, has_limit=False)
 
     def _show_prompt(self, composed: Composed) -> None:
+        from .actions import ENFORCED
         from .questions.prompt_report import count_tokens, prompt_text
 
         request, counter = composed.question.request, self._token_counter()
         call = self.host_session().call(lambda client: count_tokens(client, request, counter))
         counts = self.run_on_bridge(call, has_limit=False)
-        enforced = composed.question.format if composed.question.format in _ENFORCED else ""
+        enforced = composed.question.format if composed.question.format in ENFORCED else ""
         print_line("\n".join([*composed.notes, prompt_text(request, counts, enforced)]))
 
     # --- what is kept -----------------------------------------------------------------------

@@ -63,10 +63,7 @@ class SessionCommands:
             RemoveAlias: self._dealias,
             Configure: self._config,
         }
-        action = actions.get(type(command))
-        if action is None:
-            raise UsageError("That is not a line command. See %llm help.")
-        return action(command)
+        return actions[type(command)](command)
 
     def _ask(self, coroutine: Coroutine[Any, Any, Result], *, has_limit: bool = True) -> Result:
         return self._owner.run_on_bridge(coroutine, has_limit=has_limit)

@@ -94,7 +94,7 @@ def answer_question(
         refuse_to_replace(question.diagram.save, may_replace=question.diagram.may_replace)
     asking = Asking(shell, session, question, settings)
     try:
-        schema = schema_for(question.schema, question.format, shell.user_ns)
+        schema = schema_for(question.schema, shell.user_ns)
         answer = Attempts(shell, asking, question, schema).run()
         if question.into is not None:
             shell.user_ns[question.into] = answer.value

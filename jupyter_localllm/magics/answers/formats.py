@@ -159,18 +159,12 @@ def _grammar_of(diagram: DiagramOptions, request: ChatCompletionRequest) -> str:
     )
 
 
-def schema_for(
-    argument: str | None, format_name: str, variables: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def schema_for(argument: str | None, variables: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the schema of ``--schema``, if there is one.
 
     Raises
     ------
     UsageError
-        It cannot be read, or the format has no use for one.
+        It cannot be read.
     """
-    if argument is None:
-        return None
-    if format_name not in ("json", "table"):
-        raise UsageError("--schema goes with -f json or -f table.")
-    return read_schema(argument, variables)
+    return None if argument is None else read_schema(argument, variables)

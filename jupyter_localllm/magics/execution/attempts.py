@@ -15,7 +15,7 @@ import msgspec
 from ...assistant.diagrams.repair_turn import repair_text
 from ...errors import AnswerUnusable, DiagramInvalid, LocalLLMError
 from ...protocol import ChatCompletionRequest, ChatMessage
-from ..actions import DRAWN
+from ..actions import DRAWN, ENFORCED
 from ..answers.conclusions import Conclusion, conclude, shown_code
 from ..answers.formats import Shown, request_for
 from ..diagrams.answer import settle_diagrams
@@ -144,7 +144,7 @@ class Attempts:
 
     @property
     def _can_repair(self) -> bool:
-        return self._question.execute or self._question.format in ("json", "table", *DRAWN)
+        return self._question.execute or self._question.format in (*ENFORCED, *DRAWN)
 
     def _settle(self, answer: LastAnswer, display: AnswerDisplay, number: int) -> _Failure | None:
         conclusion = self._concluded(answer, display)

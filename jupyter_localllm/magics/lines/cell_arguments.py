@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from IPython.core.error import UsageError
 
-from ..actions import ACTION_NAMES, ACTIONS, CODING, DRAWN
+from ..actions import ACTION_NAMES, ACTIONS, CODING, DRAWN, ENFORCED
 from ..diagrams.options import TYPES, has_any, read_options
 from .commands import Ask, DiagramOptions, ShowHelp
 from .help_texts import cell_help
@@ -22,7 +22,7 @@ from .parsers import HelpRequested, Parser, shortened
 from .words import model_reference, split_words
 
 #: Formats of which an answer that cannot be used is asked for again.
-_REPAIRED = ("markdown", "json", "table", *DRAWN)
+_REPAIRED = ("markdown", *ENFORCED, *DRAWN)
 
 
 def parse_cell(
@@ -184,7 +184,7 @@ def _action_and_format(parser: Parser, action: str, values: Namespace) -> tuple[
             f"{option} is about code, and {action} with the format {format_name} gives none"
         )
     _check_running(parser, values, format_name)
-    if values.schema is not None and format_name not in ("json", "table"):
+    if values.schema is not None and format_name not in ENFORCED:
         parser.error(f"--schema belongs to -f json or -f table, not to -f {format_name}")
     if values.render and format_name != "html":
         parser.error(f"--render belongs to -f html, not to -f {format_name}")

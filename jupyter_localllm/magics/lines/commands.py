@@ -218,8 +218,7 @@ class ShowHelp:
 
 
 Command = (
-    Ask
-    | ActOn
+    ActOn
     | ShowStatus
     | ListModels
     | UseModel
