@@ -105,7 +105,7 @@ def status_text(status: HostStatus, chosen: str) -> str:
 
 def loaded_text(model: ModelInfo) -> str:
     """Return the text of ``%llm use``."""
-    facts = [f"{size_text(model.size_bytes)}"] if model.size_bytes else []
+    facts = [size_text(model.size_bytes)] if model.size_bytes else []
     if model.context_window:
         facts.append(f"context window {model.context_window:,} tokens")
     described = f" ({', '.join(facts)})" if facts else ""

@@ -45,8 +45,8 @@ def find_code(markdown: str) -> FoundCode:
     blocks = code_blocks(markdown)
     ours = [block.code for block in blocks if block.language in PYTHON]
     if blocks and not ours:
-        language = next(block.language for block in blocks)
-        return FoundCode("", f"The code in the answer is {shortened(language, 30)}, not Python.")
+        language = shortened(blocks[0].language, 30)
+        return FoundCode("", f"The code in the answer is {language}, not Python.")
     problem = "The answer has no code."
     for candidate in _candidates(markdown, ours):
         wrong = _fault(candidate)

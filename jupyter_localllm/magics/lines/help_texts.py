@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ..actions import ACTIONS
 from .options import cell_parser
+from .parsers import sentence
 
 #: What stands below the first line in an example.
 _SAMPLES = {
@@ -45,7 +46,7 @@ def action_help(action: str, magic: str = "") -> str:
     return cell_parser(
         typed,
         f"{words} [MODEL] [options]".lstrip(),
-        f"{summary[:1].upper()}{summary[1:]}. {below}",
+        f"{sentence(summary)} {below}",
         f"    {typed}{words.replace('LANGUAGE', 'French')}\n    "
         f"{_SAMPLES.get(action, _CODE_SAMPLE)}\n",
     ).format_help()

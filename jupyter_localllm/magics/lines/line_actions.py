@@ -15,7 +15,7 @@ from .cell_arguments import parse_words
 from .commands import ActOn, Command
 from .marks import is_numbered, missing_quotes
 from .options import cell_parser, join_cells
-from .parsers import HelpRequested, Parser, sentence, shortened
+from .parsers import HelpRequested, Parser, asks_for_help, sentence, shortened
 
 _ACTION_USAGE = "[In[n] | Out[n] | Err[n] | NAME] [more words] [options]"
 
@@ -41,7 +41,7 @@ def _action_examples(name: str) -> str:
 
 def read_action(name: str, words: list[str], variables: Mapping[str, object]) -> Command:
     """Read a line action: its options are those of ``%%llm``, but for what runs code."""
-    if "-h" in words or "--help" in words:
+    if asks_for_help(words):
         parser = Parser(
             f"%llm {name}",
             f"LANGUAGE {_ACTION_USAGE}" if name == "translate" else _ACTION_USAGE,

@@ -39,7 +39,7 @@ from .commands import (
 from .help_texts import action_help, whole_help
 from .line_actions import LINE_ACTIONS, read_action
 from .marks import curly_quotes, variable_in_word
-from .parsers import HelpRequested, Parser, nearest, sentence, shortened
+from .parsers import HelpRequested, Parser, asks_for_help, nearest, sentence, shortened
 from .words import is_path, model_reference, split_words
 
 
@@ -182,7 +182,7 @@ _SETTING = re.compile(r"config\s+(?:LocalLLM\.)?(?P<name>\w+)(?:\s*=\s*|\s+)(?P<
 def _setting(line: str, variables: Mapping[str, object]) -> Command | None:
     """Read ``config NAME VALUE``; ``None`` where the line is something else."""
     match = _SETTING.fullmatch(line.strip())
-    if match is None or {"-h", "--help"} & set(line.split()):
+    if match is None or asks_for_help(line.split()):
         return None
     name, value = match["name"], match["value"]
     parser = Parser("%llm config", "", "")
@@ -311,17 +311,17 @@ def _parsed(words: list[str], variables: Mapping[str, object]) -> Command:
     if not rest and typed.rstrip("?") in {*LINE_COMMANDS, *LINE_ACTIONS}:
         # In IPython, a question mark behind something asks for its help.
         typed, rest = typed.rstrip("?"), rest if typed[-1] != "?" else ["--help"]
-    name = {"summarize": "summarise", **_SYNONYMS}.get(typed, typed)
+    name = _SYNONYMS.get(typed, ACTION_NAMES.get(typed, typed))
     if name in LINE_ACTIONS:
         return read_action(name, rest, variables)
-    if name in ACTION_NAMES and name not in LINE_COMMANDS and {"-h", "--help"} & set(rest):
+    if name in ACTION_NAMES and name not in LINE_COMMANDS and asks_for_help(rest):
         raise HelpRequested(action_help(ACTION_NAMES[name]))
     if name not in LINE_COMMANDS:
         raise _no_command(typed)
     command = LINE_COMMANDS[name]
     parser = Parser(f"%llm {name}", command.usage, sentence(command.summary), command.examples)
     command.declare(parser)
-    if name == "alias" and rest and not {"-h", "--help"} & set(rest[:1]):
+    if name == "alias" and rest and not asks_for_help(rest[:1]):
         # The words of an alias are options of %%llm, not of this command.
         return command.read(parser, argparse.Namespace(), rest)
     return command.read(parser, *parser.parse(rest))

@@ -108,12 +108,8 @@ class NextWords:
     def _cell_words(self, words: list[str]) -> list[str]:
         if not words:
             return [*ACTION_NAMES, *self._owner.aliases, *self._models()]
-        is_language = words == ["translate"]
-        if (
-            words[0] not in ACTION_NAMES
-            or is_language
-            or len(words) > 1 + (words[0] == "translate")
-        ):
+        n_words = 2 if words[0] == "translate" else 1
+        if words[0] not in ACTION_NAMES or len(words) != n_words:
             return []
         return [*self._owner.aliases, *self._models()]
 

@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
         UsageError
             One line that names what is wrong and the nearest thing that is right.
         """
-        if "-h" in words or "--help" in words:
+        if asks_for_help(words):
             raise HelpRequested(self.format_help())
         self._words = words
         wrong = long_dash(words, self._option_string_actions) or curly_quotes(words)
@@ -113,6 +113,11 @@ class Parser(argparse.ArgumentParser):
     def quotes_hint(self) -> str:
         """Return what helps where an option's text has no quotes; "" where they all have."""
         return missing_quotes(self._words)
+
+
+def asks_for_help(words: Iterable[str]) -> bool:
+    """Whether one of the words is ``-h`` or ``--help``."""
+    return not {"-h", "--help"}.isdisjoint(words)
 
 
 def _is_option(word: str) -> bool:

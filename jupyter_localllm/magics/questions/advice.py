@@ -60,5 +60,5 @@ def _meant(line: str) -> str:
     command = line_command_meant(words[:1])
     if command:
         return command
-    guess = nearest(words[0], ACTION_NAMES).strip("; .").rstrip("?")
-    return f"{guess[:1].upper()}{guess[1:]}?" if guess else ""
+    guess = nearest(words[0], ACTION_NAMES).strip("; .")
+    return guess[:1].upper() + guess[1:]

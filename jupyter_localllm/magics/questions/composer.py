@@ -86,10 +86,8 @@ class Composed:
             return self
         messages = self.conversation.messages(first_turn)
         request = msgspec.structs.replace(self.question.request, messages=messages)
-        turns = "turn does" if first_turn == 1 else f"{first_turn} turns do"
-        note = f"The oldest {turns} not fit into the context window any more and is left out."
-        if first_turn > 1:
-            note = note.replace(" is left", " are left")
+        turns, verb = ("turn does", "is") if first_turn == 1 else (f"{first_turn} turns do", "are")
+        note = f"The oldest {turns} not fit into the context window any more and {verb} left out."
         keeper = self.question.on_answer
         if isinstance(keeper, _Keeper):
             keeper = dataclasses.replace(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...assistant import prompts
 from ...protocol import ChatMessage
-from ..actions import ACTIONS
+from ..actions import ACTIONS, DRAWN
 from ..lines.commands import Ask
 
 _OURS = Path(prompts.__file__).with_name("prompts")
@@ -53,7 +53,7 @@ def instructions(ask: Ask, texts: Mapping[str, str], own_folder: Path) -> str:
 
     action = ACTIONS[ask.action]
     text = texts.get(action.prompt, "")
-    form = {"graphviz": "dot"}.get(ask.format, ask.format)
+    form = DRAWN.get(ask.format, ask.format)
     if ask.diagram.type:
         about = read("diagrams", ask.diagram.type) or read("formats", form)
         return "\n\n".join(filter(None, [text, about]))
