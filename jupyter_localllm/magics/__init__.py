@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from .magics import LocalLLM
 
-_KINDS = ("line", "cell")
 #: What the magics had when they left a shell: ``%reload_ext`` takes them out before it loads them.
 _left: WeakKeyDictionary[InteractiveShell, SimpleNamespace] = WeakKeyDictionary()
-_PACKAGE = __name__.partition(".")[0]
 
 
 def register(shell: InteractiveShell) -> None:
@@ -39,7 +37,9 @@ def register(shell: InteractiveShell) -> None:
     """
     from IPython.core.error import UsageError
 
-    owner = _foreign_owner(shell)
+    from .names import foreign_owner
+
+    owner = foreign_owner(shell)
     if owner is not None:
         raise UsageError(
             f"{owner} already provides %%llm in this session, so jupyter_localllm was not loaded. "
@@ -80,14 +80,6 @@ def _returned(shell: InteractiveShell) -> SimpleNamespace | None:
         push: Callable[..., object] = shell.push
         push(free, interactive=False)
     return left
-
-
-def _foreign_owner(shell: InteractiveShell) -> str | None:
-    """Return the package that owns one of our names, if it is not ours."""
-    from .names import owner_of
-
-    owners = [owner_of(shell, kind, "llm") for kind in _KINDS]
-    return next((owner for owner in owners if owner not in (None, _PACKAGE)), None)
 
 
 def _remove_own(shell: InteractiveShell) -> LocalLLM | None:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["line", "cell"]
 
+_KINDS = ("line", "cell")
 _PACKAGE = __name__.partition(".")[0]
 #: Magics that draw the text below them.
 DIAGRAM_CELLS = ("mermaid", "dot", "graphviz")
 #: All names that may be ours.
-_NAMES = ("llm", "explain", "ai", *DIAGRAM_CELLS)
+NAMES = ("llm", "explain", "ai", *DIAGRAM_CELLS)
 
 
 def owner_of(shell: InteractiveShell, kind: str, name: str) -> str | None:
@@ -30,6 +31,12 @@ def owner_of(shell: InteractiveShell, kind: str, name: str) -> str | None:
         return None
     module = getattr(function, "__module__", "") or ""
     return module.partition(".")[0] or "another extension"
+
+
+def foreign_owner(shell: InteractiveShell) -> str | None:
+    """Return the package that owns ``%llm`` or ``%%llm``, if it is not ours."""
+    owners = [owner_of(shell, kind, "llm") for kind in _KINDS]
+    return next((owner for owner in owners if owner not in (None, _PACKAGE)), None)
 
 
 def is_ours(shell: InteractiveShell, kind: str, name: str) -> bool:
@@ -47,7 +54,7 @@ def add_name(shell: InteractiveShell, kind: Kind, name: str, function: Callable[
 
 def remove_names(shell: InteractiveShell) -> None:
     """Take all names that are ours out of the shell."""
-    for kind in ("line", "cell"):
-        for name in _NAMES:
+    for kind in _KINDS:
+        for name in NAMES:
             if is_ours(shell, kind, name):
                 del shell.magics_manager.magics[kind][name]

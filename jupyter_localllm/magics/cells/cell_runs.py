@@ -343,9 +343,7 @@ class CellRuns:
 
     def _metadata(self) -> dict[str, Any]:
         """Return what the front end says about the cell that runs now."""
-        get_parent = getattr(self._shell, "get_parent", None)
-        parent = get_parent() if get_parent is not None else None
-        metadata = parent.get("metadata") if isinstance(parent, dict) else None
+        metadata = self._typed.request().get("metadata")
         return metadata if isinstance(metadata, dict) else {}
 
     def _note_deleted(self) -> None:

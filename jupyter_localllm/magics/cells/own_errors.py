@@ -12,12 +12,11 @@ import traceback
 
 from IPython.core.error import UsageError
 
-from ..names import DIAGRAM_CELLS
+from ..names import NAMES
 
 _MAGICS = __name__.rpartition(".cells.")[0]
 #: How IPython says that there is no such magic, or nothing below it.
 _NAMED = re.compile(r"(?:(?:Cell|Line) magic (?:function )?`)?(?P<marks>%%?)(?P<name>\w+)")
-_NAMES = ("llm", "ai", "explain", *DIAGRAM_CELLS)
 #: How alike a mistyped name is to one of ours.
 _ALIKE = 0.65
 
@@ -44,5 +43,5 @@ def _marks_of_mistyped(error: UsageError) -> str:
     match = _NAMED.match(str(error))
     if match is None:
         return ""
-    close = difflib.get_close_matches(match["name"].lower(), _NAMES, n=1, cutoff=_ALIKE)
+    close = difflib.get_close_matches(match["name"].lower(), NAMES, n=1, cutoff=_ALIKE)
     return match["marks"] if close else ""

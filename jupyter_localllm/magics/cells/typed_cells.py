@@ -41,21 +41,22 @@ class TypedCells:
             return self._is_of_main_program(frames)
         if not self.is_requested(info):
             return False
-        message_id = self._request()["header"].get("msg_id")
+        message_id = self.request()["header"].get("msg_id")
         is_new = message_id not in self._begun
         self._begun.add(message_id)
         return is_new
 
     def is_requested(self, info: Any) -> bool:
         """Whether it is, word for word, what a front end asked this kernel to run."""
-        request = self._request()
+        request = self.request()
         header, content = request.get("header"), request.get("content")
         if not isinstance(header, dict) or not isinstance(content, dict):
             return False
         is_execution = header.get("msg_type") == "execute_request"
         return is_execution and content.get("code") == info.raw_cell
 
-    def _request(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
+        """Return the message of a front end that the shell works at; empty where there is none."""
         get_parent = getattr(self._shell, "get_parent", None)
         request = get_parent() if get_parent is not None else None
         return request if isinstance(request, dict) else {}

@@ -11,6 +11,8 @@ from .options import add_drawing_options, read_options
 
 #: What can be drawn of code.
 OF_CODE = ("flow", "classes", "imports")
+#: Files whose tables can be drawn.
+DATABASES = (".sqlite", ".sqlite3", ".db", ".db3")
 
 USAGE = "[In[n] | NAME … | FILE] [options]"
 SUMMARY = "draw a cell, a function, a class, a module, DataFrames or an SQLite file; no model"

@@ -22,6 +22,7 @@ from ..cells.cell_targets import CellTargets, cell_number
 from ..lines.parsers import nearest, shortened
 from ..output.plain_output import print_line
 from ..values.interpolation import is_missing, value_of
+from .arguments import DATABASES
 from .output import show_diagram
 from .value import Diagram
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _FRAMES = frozenset({"pandas", "polars", "geopandas"})
 _FRAME_TYPES = frozenset({"DataFrame", "GeoDataFrame", "Series", "LazyFrame"})
-_DATABASES = (".sqlite", ".sqlite3", ".db", ".db3")
 _KINDS: dict[str, CodeDiagram] = {"flow": "flow", "classes": "classes", "imports": "imports"}
 
 
@@ -79,7 +79,7 @@ def _source_of(command: DrawTarget, targets: CellTargets) -> SourceDiagram:
     [(name, value)] = values.items()
     if is_missing(value):
         path = Path(name).expanduser()
-        if path.suffix.lower() in _DATABASES or (path.suffix and path.is_file()):
+        if path.suffix.lower() in DATABASES or (path.suffix and path.is_file()):
             return _of_file(path, command)
         # Says what there is.
         return _of_code(targets.named(name).code or "", command)

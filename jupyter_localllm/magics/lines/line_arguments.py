@@ -55,6 +55,8 @@ class _LineCommand:
     declare: Callable[[Parser], object] = lambda parser: None
 
 
+#: Of an answer, what can be shown.
+PARTS = ("answer", "code", "prompt", "diagram")
 #: What jupyter-ai calls them.
 _SYNONYMS = {"register": "alias", "update": "alias", "delete": "dealias"}
 
@@ -117,9 +119,8 @@ def _save(parser: Parser, values: argparse.Namespace, words: list[str]) -> Comma
 
 def _show(parser: Parser, values: argparse.Namespace, words: list[str]) -> Command:
     parser.refuse_more(words, 1)
-    parts = ("answer", "code", "prompt", "diagram")
-    if words and words[0] not in parts:
-        parser.error(f"there is no {shortened(words[0])} to show, only {', '.join(parts)}")
+    if words and words[0] not in PARTS:
+        parser.error(f"there is no {shortened(words[0])} to show, only {', '.join(PARTS)}")
     return ShowAnswer(words[0] if words else "answer")
 
 

@@ -14,12 +14,12 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..actions import ACTION_NAMES, FORMATS
-from ..diagrams.arguments import OF_CODE
+from ..diagrams.arguments import DATABASES, OF_CODE
 from ..diagrams.cells import cell_parser as diagram_parser
 from ..diagrams.options import DIRECTIONS, SUFFIXES, THEMES, TYPES
 from ..names import DIAGRAM_CELLS
 from .line_actions import LINE_ACTIONS
-from .line_arguments import LINE_COMMANDS
+from .line_arguments import LINE_COMMANDS, PARTS
 from .options import CONTEXTS, cell_parser
 from .parsers import Parser
 from .typed_words import Typed, cut, files, in_quotes
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _MODELS_TIMEOUT_S = 1.0
 #: Options that count only in the first line of a cell.
 _OF_CELLS = frozenset({"execute", "confirm", "time_limit", "dry_run"})
-_DATABASES = (".sqlite", ".sqlite3", ".db", ".db3")
 _CONVERSATIONS = (".md", ".ipynb", ".chat")
 _DRAWN = (FunctionType, ModuleType, type)
 _SESSION = frozenset({"In", "Out", "Err"})
@@ -121,7 +120,7 @@ class NextWords:
             n_before = 1 if command == "translate" else 0
             return self._targets() if len(words) == n_before else []
         if command == "diagram":
-            return [*self._targets(of_code=True), *files(word.text, _DATABASES)]
+            return [*self._targets(of_code=True), *files(word.text, DATABASES)]
         if command == "alias":
             return [*self._models(), *files(word.text, (".gguf",))] if words else []
         offered: dict[str, Callable[[], list[str]]] = {
@@ -130,7 +129,7 @@ class NextWords:
             "help": lambda: [*LINE_COMMANDS, *LINE_ACTIONS],
             "dealias": lambda: list(self._owner.aliases),
             "config": lambda: list(self._owner.class_traits(config=True)),
-            "show": lambda: ["answer", "code", "prompt", "diagram"],
+            "show": lambda: list(PARTS),
             "save": lambda: files(word.text, _CONVERSATIONS),
         }
         return offered[command]() if command in offered and not words else []
