@@ -141,13 +141,6 @@ def test_help_of_everything(line: str) -> None:
         assert word in command.text
 
 
-@pytest.mark.parametrize("command", ["status", "list", "use", "unload", "version"])
-def test_help_of_each_command(command: str) -> None:
-    help_text = parse_line(f"{command} --help", {})
-    assert isinstance(help_text, ShowHelp)
-    assert help_text.text.startswith(f"usage: %llm {command}")
-
-
 @pytest.mark.parametrize("line", ["code --help", "help generate", "help ask", "code -x -h"])
 def test_help_of_an_action_that_only_cells_have(line: str) -> None:
     found = parse_line(line, {})

@@ -31,6 +31,7 @@ def shown(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], cell: str
         ("%%llm code", "The cell has no question. Write it into the lines below %%llm."),
         ("%%llm diagram", "The cell has no question. Write it into the lines below %%llm."),
         ("%%llm status", "Did you mean %llm status?"),
+        ("%%llm history\n\n", "Did you mean %llm history?"),
         ("%%llm error", "Did you mean %llm error?"),
         ("%llm What is a list?", "write %%llm in the first line of a cell and the question into"),
         ("%llm What is list", "write %%llm in the first line of a cell and the question into"),

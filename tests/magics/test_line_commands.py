@@ -262,18 +262,14 @@ def completions(shell: InteractiveShell, line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("%llm sta", "status"),
         ("%llm ", "history"),
         ("%llm config max_t", "max_tokens"),
         ("%llm fix ", "In[1]"),
         ("%llm show ", "code"),
-        ("%%llm exp", "explain"),
-        ("%%llm --max", "--max-tokens"),
         ("%%llm explain --no", "--no-history"),
         ("%%llm -f ", "table"),
         ("%%llm --context ab", "above"),
         ("%%llm bri", "brief"),
-        ("%%llm --chat ", "Trip"),
         ("%%llm -m scr", "scripted"),
         ("%llm use scr", "scripted"),
     ],
@@ -281,8 +277,8 @@ def completions(shell: InteractiveShell, line: str) -> list[str]:
 def test_completion(asking: InteractiveShell, line: str, word: str) -> None:
     asking.run_cell("x = 1", store_history=True)
     owner_of(asking).aliases = {"brief": "-t 0"}
-    if word in ("Trip", "scripted"):
-        asking.run_cell("%%llm --chat Trip\nHELLO", store_history=True)
+    if word == "scripted":
+        asking.run_cell("%%llm\nHELLO", store_history=True)
     assert line.rpartition(" ")[0] + f" {word}" in completions(asking, line)
 
 

@@ -20,13 +20,8 @@ from jupyter_localllm.magics.lines.commands import (
     ShowHistory,
     StopAnswers,
 )
-from jupyter_localllm.magics.lines.line_arguments import parse_line
-
-COMMANDS = [
-    *("list", "use", "status", "unload", "history", "reset", "error", "fix", "explain", "alias"),
-    *("dealias", "config", "show", "save", "stop", "version", "improve", "test", "doc"),
-    *("summarise", "translate"),
-]
+from jupyter_localllm.magics.lines.line_actions import LINE_ACTIONS
+from jupyter_localllm.magics.lines.line_arguments import LINE_COMMANDS, parse_line
 
 
 @pytest.mark.parametrize(
@@ -77,7 +72,7 @@ def test_lines_are_typed_commands(line: str, command: object) -> None:
     assert parse_line(line, {}) == command
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*LINE_COMMANDS, *LINE_ACTIONS])
 def test_every_command_has_help_with_an_example_or_an_option(command: str) -> None:
     for line in (f"{command} --help", f"help {command}", f"{command} -h"):
         found = parse_line(line, {})

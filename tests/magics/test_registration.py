@@ -167,10 +167,6 @@ def test_help_is_found_where_ipython_users_look(
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        ("%%llm\n\n  \n", "The cell has no question."),
-        ("%%llm status\n\n", "Did you mean %llm status?"),
-        ("%%llm", "The cell has no question."),
-        ("%%llm history\n\n", "Did you mean %llm history?"),
         ("%%llm -t hot\nhi", "not a number"),
         ("%llm lst", "did you mean `list`?"),
     ],
