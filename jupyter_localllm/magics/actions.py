@@ -7,6 +7,10 @@ Loaded with the first line: standard library only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..assistant.diagrams.nouns import DiagramKind
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ FORMATS = {
 ENFORCED = ("json", "table")
 
 #: Formats whose answer is a diagram that is drawn, and its language.
-DRAWN = {"mermaid": "mermaid", "dot": "dot", "graphviz": "dot"}
+DRAWN: dict[str, DiagramKind] = {"mermaid": "mermaid", "dot": "dot", "graphviz": "dot"}
 
 #: Other spellings of formats.
 FORMAT_NAMES = {name: name for name in FORMATS} | {"md": "markdown"}

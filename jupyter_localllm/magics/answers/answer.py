@@ -218,10 +218,9 @@ class Asking:
         shape = shape_of(question.format)
         if self.is_rich and question.format == "markdown":
             from ..diagrams.display import DiagramDisplay
-            from ..diagrams.drawing import theme_of
 
             return DiagramDisplay(
-                theme=theme_of(question.diagram.theme),
+                theme=question.diagram.theme,
                 is_streaming=question.is_streaming,
                 shape=shape,
                 progress=progress,

@@ -171,17 +171,17 @@ def _diagram(
 ) -> Conclusion:
     """Draw the diagram; one that was cut is closed where its type is known."""
     from ...assistant.diagrams.extract import find_diagram
-    from ..diagrams.drawing import draw, kind_of, theme_of
+    from ..diagrams.drawing import draw
     from ..diagrams.errors import BrokenDiagram
 
-    kind, options, note = kind_of(question.format), question.diagram, ""
+    kind, options, note = DRAWN[question.format], question.diagram, ""
     source = find_diagram(answer.text, kind)
     if is_cut and options.type and not options.is_free:
         from ...assistant.diagrams.grammar.closing import closed
 
         source, note = closed(source, options.type), "What was not finished is left out."
     try:
-        diagram = draw(source, kind, theme_of(options.theme), on_wait=on_wait)
+        diagram = draw(source, kind, options.theme, on_wait=on_wait)
     except DiagramsUnavailable as error:
         return Conclusion(source, shape_of(question.format)(answer.text), error.message)
     except LocalLLMError as error:

@@ -13,7 +13,7 @@ from ...assistant.diagrams.repair_turn import repair_request
 from ...errors import DiagramInvalid, LocalLLMError
 from ..answers.answer import AnswerStopped
 from .display import DiagramDisplay, DiagramSlot
-from .drawing import draw, theme_of
+from .drawing import draw
 from .errors import BrokenDiagram
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _repair(
     broken, said = slot.broken, answer.text
     assert broken is not None
     request, note, n_attempts = question.request, "", question.retry + 1
-    theme = theme_of(question.diagram.theme)
+    theme = question.diagram.theme
     for number in range(1, question.retry + 1):
         error = broken.error
         assert isinstance(error, DiagramInvalid)

@@ -46,4 +46,4 @@ def read(parser: Parser, values: argparse.Namespace, words: list[str]) -> DrawTa
             "%%llm diagram, which asks a model"
         )
     options = read_options(parser, values, "mermaid")
-    return DrawTarget(tuple(words), values.type or "", options, values.into)
+    return DrawTarget(tuple(words), values.type or "auto", options, values.into)

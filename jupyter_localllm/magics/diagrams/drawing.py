@@ -14,7 +14,6 @@ from collections.abc import Callable
 from ...assistant.diagrams.nouns import DiagramKind, DiagramTheme
 from ...client import bridge
 from ...errors import LocalLLMError
-from ..actions import DRAWN
 from ..output.answer_display import PATIENCE_S
 from .value import Diagram
 
@@ -106,17 +105,6 @@ class PendingDrawing:
         except BaseException as error:
             self._outcome.set_exception(error)
             raise
-
-
-def kind_of(format_name: str) -> DiagramKind:
-    """Return the language of a format whose answer is drawn."""
-    return "mermaid" if DRAWN[format_name] == "mermaid" else "dot"
-
-
-def theme_of(name: str) -> DiagramTheme:
-    """Return a theme by its name, as it was typed."""
-    themes: dict[str, DiagramTheme] = {"default": "default", "dark": "dark"}
-    return themes.get(name, "neutral")
 
 
 async def _drawn(source: str, kind: DiagramKind, theme: DiagramTheme) -> Diagram:

@@ -18,7 +18,7 @@ from ..output.answer_display import METADATA_KEY
 from ..output.display import publish_output, terminal_text
 from ..output.frontend import updates_outputs
 from ..output.plain_output import print_line
-from .drawing import draw, theme_of
+from .drawing import draw
 from .value import Diagram, refuse_to_replace, save_value
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def show_diagram(
     is_rich = updates_outputs(shell) if display_kind == "auto" else display_kind == "rich"
     output = _Output(is_rich=is_rich)
     try:
-        diagram = draw(source, kind, theme_of(options.theme), on_wait=output.wait)
+        diagram = draw(source, kind, options.theme, on_wait=output.wait)
     except KeyboardInterrupt:
         output.end("Stopped.")
         raise AnswerStopped("The drawing was stopped.") from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ...assistant.diagrams.sources.from_code import CodeDiagram, diagram_of_code
+from ...assistant.diagrams.sources.from_code import diagram_of_code
 from ...assistant.diagrams.sources.from_data import (
     SourceDiagram,
     diagram_of_frames,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _FRAMES = frozenset({"pandas", "polars", "geopandas"})
 _FRAME_TYPES = frozenset({"DataFrame", "GeoDataFrame", "Series", "LazyFrame"})
-_KINDS: dict[str, CodeDiagram] = {"flow": "flow", "classes": "classes", "imports": "imports"}
 
 
 def draw_target(
@@ -69,7 +68,7 @@ def _source_of(command: DrawTarget, targets: CellTargets) -> SourceDiagram:
         return _of_code(targets.named(names[0]).code or "", command)
     values = {name: value_of(name, targets.variables) for name in names}
     frames = _frames_in(values)
-    if frames and not command.what:
+    if frames and command.what == "auto":
         return diagram_of_frames(frames, direction=direction)
     if len(names) > 1:
         raise UsageError(
@@ -87,8 +86,8 @@ def _source_of(command: DrawTarget, targets: CellTargets) -> SourceDiagram:
 
 
 def _of_code(code: str, command: DrawTarget) -> SourceDiagram:
-    what = _KINDS.get(command.what, "auto")
-    return diagram_of_code(code, what=what, direction=command.diagram.direction or None)
+    direction = command.diagram.direction or None
+    return diagram_of_code(code, what=command.what, direction=direction)
 
 
 def _of_file(path: Path, command: DrawTarget) -> SourceDiagram:

@@ -7,6 +7,11 @@ standard library only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...assistant.diagrams.nouns import DiagramTheme
+    from ...assistant.diagrams.sources.from_code import CodeDiagram
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class DiagramOptions:
     kind: str = ""
     is_free: bool = False
     direction: str = ""
-    theme: str = "neutral"
+    theme: DiagramTheme = "neutral"
     save: str = ""
     may_replace: bool = False
 
@@ -191,11 +196,11 @@ class DrawTarget:
     targets : tuple of str
         Empty: the cell above. More than one: DataFrames.
     what : str
-        ``flow``, ``classes`` or ``imports`` of code; empty: what suits it.
+        Of code; ``auto``: what suits it.
     """
 
     targets: tuple[str, ...] = ()
-    what: str = ""
+    what: CodeDiagram = "auto"
     diagram: DiagramOptions = DiagramOptions()
     into: str | None = None
 
