@@ -55,7 +55,7 @@ def test_err_is_plain_text_by_number(
 
 @pytest.mark.parametrize("ids", [True, False])
 def test_an_error_that_a_later_good_run_has_cured_is_not_current(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str], ids: bool
+    shell: InteractiveShell, runs: CellRuns, ids: bool
 ) -> None:
     """Seen elsewhere: an old error was explained again after later good cells."""
     first, second, other = ("one", "two", "three") if ids else (None, None, None)
@@ -73,7 +73,7 @@ def test_an_error_that_a_later_good_run_has_cured_is_not_current(
 
 
 def test_the_same_text_in_another_cell_cures_nothing(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     run(shell, "value()", "one")
     run(shell, "def value(): return 1", "two")
@@ -84,7 +84,7 @@ def test_the_same_text_in_another_cell_cures_nothing(
 
 
 def test_a_failed_question_and_an_interrupt_are_no_errors_to_fix(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     run(shell, "1/0", "one")
     run(shell, "%%llm --bogus\nhello", "two")
@@ -106,7 +106,7 @@ def test_what_a_person_ended_otherwise_is_no_error_to_fix(
 
 
 def test_cells_that_a_cell_runs_are_none_of_their_own(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     run(shell, "get_ipython().run_cell('1 + 1')", "one")
     assert [each.source for each in runs.finished()] == ["get_ipython().run_cell('1 + 1')"]
@@ -115,7 +115,7 @@ def test_cells_that_a_cell_runs_are_none_of_their_own(
 
 
 def test_err_survives_a_reset_and_leaves_a_variable_of_that_name_alone(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     run(shell, "1/0")
     shell.run_line_magic("reset", "-f")
@@ -127,7 +127,7 @@ def test_err_survives_a_reset_and_leaves_a_variable_of_that_name_alone(
 
 
 def test_err_stays_after_a_reload_and_nobody_listens_after_an_unload(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     run(shell, "1/0")
     register(shell)
@@ -150,9 +150,7 @@ def test_an_endless_error_is_bounded(
     assert all(len(text) < 7_000 for text in runs.errors.values())
 
 
-def test_groups_and_causes_are_told(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_groups_and_causes_are_told(shell: InteractiveShell, runs: CellRuns) -> None:
     run(shell, "try:\n    1/0\nexcept ZeroDivisionError as e:\n    raise KeyError('k') from e")
     assert "ZeroDivisionError" in runs.errors[1]
     assert runs.errors[1].endswith("KeyError: 'k'")
@@ -161,7 +159,7 @@ def test_groups_and_causes_are_told(
 
 
 def test_x_of_a_line_counts_once_for_each_run_and_only_while_it_runs(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     """What a cell runs in turn cannot ask again with the words that were typed."""
     line = "code -x --retry 0"
@@ -252,7 +250,7 @@ def test_generated_code_that_failed_is_cured_in_whatever_cell_it_runs_well() -> 
 
 
 def test_an_unlike_cell_without_an_id_leaves_the_error(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     run(shell, "df = {}\ndf['pirce']")
     run(shell, "print(valeu)")
@@ -268,7 +266,6 @@ def test_an_error_that_run_or_capture_shows_is_the_cells(
     shell: InteractiveShell,
     runs: CellRuns,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
     n_loaded: int,
 ) -> None:
     for _ in range(n_loaded - 1):
@@ -293,7 +290,7 @@ def test_an_error_that_run_or_capture_shows_is_the_cells(
 
 
 def test_an_error_that_cannot_be_shown_is_known_and_its_cell_has_ended(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     """A later cell was refused -x as one that this one ran."""
     run(shell, "class Odd(Exception):\n    def __str__(self): raise OSError('no text')")
@@ -332,7 +329,7 @@ def test_a_tool_that_changes_the_class_later_is_called(
 
 
 def test_other_tools_that_wrap_what_shows_errors_stay(
-    shell: InteractiveShell, runs: CellRuns, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, runs: CellRuns
 ) -> None:
     """Wrapped before, after, and by tools that never take themselves away again."""
     unregister(shell)

@@ -85,9 +85,7 @@ def test_from_anywhere_else_it_does_not(
     assert reason in capsys.readouterr().err
 
 
-def test_a_reply_cannot_ask_for_more_runs(
-    shell: InteractiveShell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_reply_cannot_ask_for_more_runs(shell: InteractiveShell, tmp_path: Path) -> None:
     """The code of a reply asks again, with the very line that was typed."""
     again = "get_ipython().run_cell('%%llm code -x\\n" + "SECOND')\nouter = 1"
     scripts = {"FIRST": f"```python\n{again}\n```", "SEC" + "OND": "```python\ninner = 2\n```"}

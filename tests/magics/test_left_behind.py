@@ -90,9 +90,7 @@ def test_what_rewrites_the_persons_next_cell_cannot_add_the_option(
     assert refusals(capsys.readouterr().err) == 2
 
 
-def test_a_trace_that_a_cell_left_is_no_person(
-    asking: InteractiveShell, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_trace_that_a_cell_left_is_no_person(asking: InteractiveShell) -> None:
     tracer = sys.gettrace()
     asking.run_cell(f"{GO}import sys", store_history=True)
     asking.run_cell(
@@ -137,7 +135,7 @@ def test_the_end_of_a_program_is_no_person(tmp_path: Path, callback: str) -> Non
 
 
 def test_a_cell_that_could_not_be_shown_does_not_make_the_next_one_a_programs(
-    asking: InteractiveShell, capsys: pytest.CaptureFixture[str]
+    asking: InteractiveShell,
 ) -> None:
     """Its end was never heard, so everything after it counted as run by it."""
 

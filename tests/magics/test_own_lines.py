@@ -16,7 +16,7 @@ FAULT = "print(totl)"
 
 
 @pytest.fixture
-def runs(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> Iterator[CellRuns]:
+def runs(shell: InteractiveShell) -> Iterator[CellRuns]:
     register(shell)
     yield owner_of(shell).runs
     unregister(shell)

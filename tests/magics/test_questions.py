@@ -49,7 +49,7 @@ def sent(composed: Composed) -> str:
 
 
 @pytest.fixture
-def session(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> Iterator[Session]:
+def session(shell: InteractiveShell) -> Iterator[Session]:
     register(shell)
     yield Session(shell)
     unregister(shell)

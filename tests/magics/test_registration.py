@@ -63,9 +63,7 @@ def test_load_ext_and_help_import_nothing_heavy() -> None:
     assert added.isdisjoint(HEAVY), added & set(HEAVY)
 
 
-def test_loaded_twice_and_reloaded(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_loaded_twice_and_reloaded(shell: InteractiveShell) -> None:
     for line in ("%load_ext", "%load_ext", "%reload_ext", "%reload_ext"):
         assert shell.run_cell(f"{line} jupyter_localllm").success
     owners = [c for c in shell.configurables if type(c).__name__ == "LocalLLM"]
