@@ -13,7 +13,7 @@ from IPython.display import display
 
 from ..assistant.safe_markdown import safe_markdown
 from .output.display import terminal_text
-from .output.frontend import updates_outputs
+from .output.frontend import is_rich
 from .output.plain_output import print_line
 
 if TYPE_CHECKING:
@@ -46,13 +46,12 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
     if part == "prompt":
         print_line(terminal_text(answer.question))
         return
-    is_rich = updates_outputs(shell) if kind == "auto" else kind == "rich"
     if part == "diagram":
         from .diagrams.output import show_drawn
 
-        show_drawn(answer.diagram, is_rich=is_rich)
+        show_drawn(answer.diagram, is_rich=is_rich(shell, kind))
         return
-    if not is_rich:
+    if not is_rich(shell, kind):
         print_line(terminal_text(answer.text))
         return
     bundle = {"text/markdown": safe_markdown(answer.text).text, "text/plain": answer.text}

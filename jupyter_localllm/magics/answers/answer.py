@@ -20,7 +20,7 @@ from ..execution.execute import CodeStopped, refuse_inside_run
 from ..host_session import HostSession
 from ..output.answer_display import AnswerDisplay
 from ..output.display import PlainDisplay, RichDisplay
-from ..output.frontend import can_erase, updates_outputs
+from ..output.frontend import can_erase, is_rich
 from ..output.progress_widget import ProgressLine
 from .formats import schema_for, shape_of
 from .last_answer import Answers, LastAnswer
@@ -130,8 +130,7 @@ class Asking:
     @property
     def is_rich(self) -> bool:
         """Whether outputs can be updated here."""
-        kind = self._settings.display
-        return updates_outputs(self.shell) if kind == "auto" else kind == "rich"
+        return is_rich(self.shell, self._settings.display)
 
     def ask(self, request: ChatCompletionRequest) -> tuple[LastAnswer, AnswerDisplay]:
         """Stream one answer; its output is not concluded yet.

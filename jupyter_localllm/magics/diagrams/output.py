@@ -6,17 +6,14 @@ Called by ``cells.py`` (text of a person) and ``sources.py`` (code and data).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from IPython.display import display, update_display
+from typing import TYPE_CHECKING
 
 from ...errors import LocalLLMError
 from ..answers.answer import AnswerStopped
 from ..answers.formats import Shown
 from ..output.answer_display import METADATA_KEY
 from ..output.display import publish_output, terminal_text
-from ..output.frontend import updates_outputs
+from ..output.frontend import is_rich
 from ..output.plain_output import print_line
 from .drawing import draw
 from .value import Diagram, refuse_to_replace, save_value
@@ -49,8 +46,7 @@ def show_diagram(
     """
     if options.save:
         refuse_to_replace(options.save, may_replace=options.may_replace)
-    is_rich = updates_outputs(shell) if display_kind == "auto" else display_kind == "rich"
-    output = _Output(is_rich=is_rich)
+    output = _Output(is_rich=is_rich(shell, display_kind))
     try:
         diagram = draw(source, kind, options.theme, on_wait=output.wait)
     except KeyboardInterrupt:
@@ -83,12 +79,12 @@ class _Output:
     def wait(self) -> None:
         """Say that it takes longer."""
         if self._is_rich:
-            self._publish({"text/markdown": "*Drawing …*", "text/plain": "Drawing …"})
+            self._say("Drawing …")
 
     def end(self, line: str) -> None:
         """Let the line about waiting say what became of it."""
         if self._is_shown:
-            self._publish({"text/markdown": f"*{line}*", "text/plain": line})
+            self._say(line)
 
     def show(self, diagram: Diagram) -> None:
         """Show the picture."""
@@ -99,8 +95,7 @@ class _Output:
         metadata = {METADATA_KEY: {"kind": "diagram"}}
         publish_output(self._display_id, shown, metadata, is_new=not self._is_shown)
 
-    def _publish(self, bundle: dict[str, Any]) -> None:
-        # IPython leaves them untyped.
-        publish: Callable[..., Any] = update_display if self._is_shown else display
-        publish(bundle, raw=True, display_id=self._display_id)
+    def _say(self, line: str) -> None:
+        shown = Shown(f"*{line}*", line)
+        publish_output(self._display_id, shown, {}, is_new=not self._is_shown)
         self._is_shown = True

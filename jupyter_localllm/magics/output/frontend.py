@@ -26,6 +26,11 @@ def updates_outputs(shell: InteractiveShell) -> bool:
     return hasattr(shell, "kernel") and not _is_started_by_console()
 
 
+def is_rich(shell: InteractiveShell, kind: str) -> bool:
+    """Whether outputs are updated here, where the setting ``display`` is ``kind``."""
+    return updates_outputs(shell) if kind == "auto" else kind == "rich"
+
+
 def can_erase(shell: InteractiveShell) -> bool:
     """Whether plain output goes to a terminal, where a carriage return goes back."""
     return hasattr(shell, "kernel") or bool(getattr(sys.stdout, "isatty", lambda: False)())
