@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_localllm.errors import CodeRefused
-from jupyter_localllm.magics.execution.consent import Consent, ask_consent
+from jupyter_localllm.magics.execution.consent import ask_consent
 from jupyter_localllm.magics.output.passing_output import PassingOutput
 from jupyter_localllm.magics.output.progress_widget import ProgressLine
 from tests.gguf_builders.scripted import build_scripted
@@ -184,14 +184,6 @@ def test_an_interrupt_ends_the_question(start_kernel: StartKernel, tmp_path: Pat
     assert cell.reply["status"] == "error"
     assert not (tmp_path / "s").exists()
     check_is_gone(cell)
-
-
-def test_consent_is_for_the_exact_code() -> None:
-    consent = Consent("print(1)")
-    consent.check("print(1)")
-    for changed in ("print(1) ", "print(2)", "print(1)\nimport os", ""):
-        with pytest.raises(CodeRefused, match="not the one that was agreed to"):
-            consent.check(changed)
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ class Attempts:
         facts: dict[str, Any] = {"code": code, "attempt": number}
         self._conclude(display, conclusion, **facts)
         if self._question.confirm:
-            ask_consent(self._shell, code).check(code)
+            ask_consent(self._shell, code)
         run = run_code(
             self._shell,
             code,

@@ -1,13 +1,12 @@
 """``--confirm``: asking whether exactly this code may run.
 
 With buttons where their clicks arrive while a cell runs, else by ``input()``; where nobody can be
-asked, the answer is no. An agreement holds for one text, in memory, for this one run. Called by
-``answer.py``.
+asked, the answer is no. An agreement is kept nowhere: the next run asks anew. Called by
+``attempts.py``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -25,28 +24,7 @@ _HIDDEN = re.compile(
 _QUESTION = "Run this code? [y/N] "
 
 
-class Consent:
-    """What was agreed to: the digest of one text."""
-
-    def __init__(self, code: str) -> None:
-        self._digest = _digest(code)
-
-    def check(self, code: str) -> None:
-        """Refuse code that is not, character for character, what was agreed to.
-
-        Raises
-        ------
-        CodeRefused
-            It is another text.
-        """
-        if _digest(code) != self._digest:
-            raise CodeRefused(
-                "The code is not the one that was agreed to, so it was not run.",
-                "Ask again, and read the code that is shown.",
-            )
-
-
-def ask_consent(shell: InteractiveShell, code: str) -> Consent:
+def ask_consent(shell: InteractiveShell, code: str) -> None:
     """Ask about the code, which is shown above, and wait for the answer.
 
     Raises
@@ -72,7 +50,6 @@ def ask_consent(shell: InteractiveShell, code: str) -> Consent:
         raise CodeStopped("The code was not run.") from None
     if not agreed:
         raise CodeRefused("The code was not run.", "It is shown above; copy what you want of it.")
-    return Consent(code)
 
 
 def _ask_with_input(shell: InteractiveShell) -> bool:
@@ -86,7 +63,3 @@ def _ask_with_input(shell: InteractiveShell) -> bool:
         return input(_QUESTION).strip().lower() in {"y", "yes"}
     except EOFError:
         return False
-
-
-def _digest(code: str) -> bytes:
-    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()
