@@ -244,15 +244,11 @@ def _failed_run(code: str, run: CodeRun, number: int) -> _Failure:
     if is_too_slow:
         ended = "reached its time limit, so it is not tried again"
     hint = f"The generated code {ended}. %llm fix corrects it, %llm error explains the error."
-    failed = CodeFailed(code, run, hint)
-    if run.error is not None:
-        # A debugger begins where the code failed.
-        failed = failed.with_traceback(run.error.__traceback__)
     return _Failure(
         shortened(run.summary, 160),
         f"{fenced(code, 'python')}\n\n{fenced(traceback, 'text')}",
         _REPAIR_RUN.replace("{fence}", fenced(traceback[-_TRACEBACK_CHARS:], "text")),
-        failed,
+        CodeFailed(code, run, hint),
         is_repairable=not is_too_slow,
     )
 
