@@ -50,6 +50,12 @@ HOSTILE = [
 _TAG = re.compile(r"<\s*([a-z0-9]+)([^>]*)>", re.I)
 
 
+@pytest.mark.parametrize("embed", ["<embed src=x>", "<embed src=x />", "<embed src=x></embed>"])
+def test_what_stands_behind_an_embed_is_shown(embed: str) -> None:
+    """Seen: the rest of the page was missing, since nothing closes an ``<embed>``."""
+    assert sanitised(f"<p>a</p>{embed}<p>rest</p>") == "<p>a</p><p>rest</p>"
+
+
 @pytest.mark.parametrize("source", HOSTILE)
 def test_nothing_that_runs_or_loads_is_left(source: str) -> None:
     for text in (sanitised(source), sanitised(source * 2), sanitised(source[:-1])):

@@ -28,7 +28,7 @@ _TAGS = frozenset({
 _VOID = frozenset({"br", "col", "hr", "img", "wbr"})
 #: What stands in these goes with them.
 _DROPPED_WHOLE = frozenset({
-    "script", "style", "iframe", "object", "embed", "applet", "noscript", "noembed", "noframes",
+    "script", "style", "iframe", "object", "applet", "noscript", "noembed", "noframes",
     "template", "svg", "math", "frameset", "title", "textarea", "select", "xmp", "plaintext",
     "audio", "video", "canvas",
 })  # fmt: skip
@@ -94,10 +94,6 @@ class _Reader(HTMLParser):
             self._pieces.append(f"<{tag}{written}>")
             if tag not in _VOID:
                 self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if self._dropped:
