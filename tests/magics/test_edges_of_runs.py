@@ -12,10 +12,19 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from jupyter_localllm.magics.execution import execute, time_limit
+from jupyter_localllm.magics.execution import (
+    execute,
+    exits,
+    kept_errors,
+    kept_outputs,
+    replaced,
+    time_limit,
+)
 from jupyter_localllm.magics.execution.execute import CodeRun, run_code
 
-OURS = {execute.__file__, time_limit.__file__}
+OURS = {
+    module.__file__ for module in (execute, exits, kept_errors, kept_outputs, replaced, time_limit)
+}
 
 
 class InterruptAt:
@@ -56,7 +65,8 @@ def interrupted(shell: InteractiveShell, code: str, number: int) -> tuple[CodeRu
 
 def check_is_as_before(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert "_showtraceback" not in vars(shell)
+    assert not {"_showtraceback", "showtraceback", "ask_exit"} & vars(shell).keys()
+    assert "clear_output" not in vars(shell.display_pub)
     for thread in threading.enumerate():
         if thread.name == "localllm-time-limit":
             thread.join(10)

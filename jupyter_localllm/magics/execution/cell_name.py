@@ -6,38 +6,30 @@ Called by ``execute.py``.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+from .replaced import replaced
 
 _CELL = re.compile(r"In\[(?P<number>\d+)\]")
 
 
-@contextlib.contextmanager
-def named_as_running_cell(shell: Any) -> Iterator[None]:
+def named_as_running_cell(shell: Any) -> AbstractContextManager[None]:
     """Give the code that is compiled in here the number of the cell that runs already."""
     compiler, next_number = shell.compile, shell.execution_count
     running = _running_number(compiler)
     if running is None:
-        yield
-        return
+        return nullcontext()
     # IPython's own, or what another tool put there.
-    replaced, cache = vars(compiler).get("cache"), compiler.cache
+    cache = compiler.cache
 
     def cache_by_number(transformed_code: str, number: int = 0, raw_code: str | None = None) -> Any:
         # A cell that the code runs in turn, and that is counted, keeps its own.
         return cache(transformed_code, running if number == next_number else number, raw_code)
 
-    compiler.cache = cache_by_number
-    try:
-        yield
-    finally:
-        if replaced is None:
-            del compiler.cache
-        else:
-            compiler.cache = replaced
+    return replaced(compiler, cache=cache_by_number)
 
 
 def _running_number(compiler: Any) -> int | None:

@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from .replaced import replaced
+
 #: What leaves the session by IPython's own hand; ``from sys import exit`` takes their place.
 _NAMES = ("exit", "quit")
 
@@ -19,16 +21,11 @@ def kept_session(shell: Any) -> Iterator[None]:
     """Let nothing that runs in here end the session; the person's own names are kept."""
     missing = object()
     names = {name: shell.user_ns.get(name, missing) for name in _NAMES}
-    # Whatever name calls it, this is what IPython's own `exit` comes to.
-    replaced = vars(shell).get("ask_exit", missing)
-    shell.ask_exit = _end_code
     try:
-        yield
+        # Whatever name calls it, this is what IPython's own `exit` comes to.
+        with replaced(shell, ask_exit=_end_code):
+            yield
     finally:
-        if replaced is missing:
-            del shell.ask_exit
-        else:
-            shell.ask_exit = replaced
         for name, value in names.items():
             if value is missing:
                 shell.user_ns.pop(name, None)

@@ -16,9 +16,9 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ..cells.errors_of_cells import error_text
+from .replaced import replaced
 from .time_limit import drop_own_frames
 
-_NAMES = ("showtraceback", "_showtraceback")
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
 #: What IPython says behind each SystemExit, of how to leave the session.
 _HOW_TO_EXIT = "To exit: use"
@@ -27,8 +27,7 @@ _HOW_TO_EXIT = "To exit: use"
 @contextlib.contextmanager
 def kept_errors(shell: Any, kept: list[str]) -> Iterator[None]:
     """Put into ``kept`` what IPython would have shown of the last error."""
-    # Another tool may have put its own there.
-    replaced = {name: vars(shell).get(name) for name in _NAMES}
+    # IPython's own, or what another tool put there.
     show = shell.showtraceback
     silenced: list[Any] = []
 
@@ -52,15 +51,10 @@ def kept_errors(shell: Any, kept: list[str]) -> Iterator[None]:
         else:
             show(exc_tuple, *args, **kwargs)
 
-    shell._showtraceback, shell.showtraceback = keep, showtraceback
     try:
-        yield
+        with replaced(shell, _showtraceback=keep, showtraceback=showtraceback):
+            yield
     finally:
-        for name, value in replaced.items():
-            if value is None:
-                vars(shell).pop(name, None)
-            else:
-                setattr(shell, name, value)
         # It is a list, typed for those who only read.
         filters: Any = warnings.filters
         for entry in silenced:

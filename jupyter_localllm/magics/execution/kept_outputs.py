@@ -6,28 +6,20 @@ of it. Called by ``execute.py``.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-_NAME = "clear_output"
+from .replaced import replaced
 
 
-@contextlib.contextmanager
-def kept_outputs(shell: Any, show_again: Callable[[], None]) -> Iterator[None]:
+def kept_outputs(shell: Any, show_again: Callable[[], None]) -> AbstractContextManager[None]:
     """Call ``show_again`` after each time that the outputs of the cell are cleared."""
     publisher = shell.display_pub
-    replaced, clear = vars(publisher).get(_NAME), publisher.clear_output
+    clear = publisher.clear_output
 
     def clear_output(*args: Any, **kwargs: Any) -> None:
         clear(*args, **kwargs)
         show_again()
 
-    publisher.clear_output = clear_output
-    try:
-        yield
-    finally:
-        if replaced is None:
-            vars(publisher).pop(_NAME, None)
-        else:
-            publisher.clear_output = replaced
+    return replaced(publisher, clear_output=clear_output)
