@@ -92,18 +92,16 @@ class DiagramDisplay(RichDisplay):
         """Put the picture into its place."""
         slot.diagram, slot.broken = diagram, None
         self._show_attempts(slot)
-        facts = {**self._about("diagram")[METADATA_KEY], **slot.facts}
-        facts["n_repairs"] = len(slot.attempts)
+        metadata = self._about("diagram", **slot.facts, n_repairs=len(slot.attempts))
         shown = Shown(None, diagram.source, picture=diagram)
-        publish_output(slot.result_id, shown, {METADATA_KEY: facts}, is_new=False)
+        publish_output(slot.result_id, shown, metadata, is_new=False)
 
     def show_unrepaired(self, slot: DiagramSlot, note: str = "") -> None:
         """Say below its source why it is no picture."""
         assert slot.broken is not None
         self._show_attempts(slot)
         shown = _reason(slot.broken, note)
-        metadata = {METADATA_KEY: {**self._about("diagram")[METADATA_KEY], **slot.facts}}
-        publish_output(slot.result_id, shown, metadata, is_new=False)
+        publish_output(slot.result_id, shown, self._about("diagram", **slot.facts), is_new=False)
 
     def _show_attempts(self, slot: DiagramSlot) -> None:
         if slot.broken is not None:
@@ -167,13 +165,12 @@ class DiagramDisplay(RichDisplay):
             if part.outcome.changes:
                 changes = folded_changes(part.outcome.changes, part.outcome.source)
                 self._show_finished(changes, self._about("changes"))
-            metadata = {METADATA_KEY: {**self._about("diagram")[METADATA_KEY], **slot.facts}}
             shown = Shown(None, part.outcome.source, picture=part.outcome)
-            self._show_finished(shown, metadata)
+            self._show_finished(shown, self._about("diagram", **slot.facts))
             return
         slot.broken = BrokenDiagram(part.kind, part.source, part.outcome)
         slot.source_id = self._show_finished(slot.broken.shown(), self._about("attempts"))
-        metadata = {METADATA_KEY: {**self._about("diagram")[METADATA_KEY], **slot.facts}}
+        metadata = self._about("diagram", **slot.facts)
         slot.result_id = self._show_finished(_reason(slot.broken, ""), metadata)
 
     def _show_finished(self, shown: Shown, metadata: dict[str, Any]) -> str:
@@ -184,8 +181,9 @@ class DiagramDisplay(RichDisplay):
         self._display_id, self._painted = None, ""
         return display_id
 
-    def _about(self, kind: str) -> dict[str, Any]:
-        return {METADATA_KEY: {"kind": kind, "model": self.facts.get("model", self.model)}}
+    def _about(self, kind: str, **facts: object) -> dict[str, Any]:
+        model = self.facts.get("model", self.model)
+        return {METADATA_KEY: {"kind": kind, "model": model} | facts}
 
 
 def _joined(*each: Shown) -> Shown:
