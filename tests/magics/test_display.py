@@ -11,13 +11,8 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_localllm.magics.answers.formats import Shown
-from jupyter_localllm.magics.output.display import (
-    AnswerDisplay,
-    PlainDisplay,
-    RichDisplay,
-    terminal_text,
-    waiting_text,
-)
+from jupyter_localllm.magics.output.answer_display import AnswerDisplay, waiting_text
+from jupyter_localllm.magics.output.display import PlainDisplay, RichDisplay, terminal_text
 from jupyter_localllm.magics.output.frontend import is_console
 from jupyter_localllm.protocol import (
     CompletionChunk,

@@ -63,7 +63,7 @@ class AnswerDisplay(ABC):
         self.done: CompletionDone | None = None
         self.note = ""
         self._shape = shape
-        self._is_concluded_by_caller = is_concluded_by_caller
+        self.is_concluded_by_caller = is_concluded_by_caller
         self._clock = clock
         self._started = clock()
         self._split = ThinkingSplitter()
@@ -74,11 +74,6 @@ class AnswerDisplay(ABC):
         self._n_pieces = 0
         self._waiting = "Waiting for the model …"
         self._max_tokens: int | None = None
-
-    @property
-    def is_concluded_by_caller(self) -> bool:
-        """Whether the end is painted by :meth:`conclude` alone."""
-        return self._is_concluded_by_caller
 
     @property
     def text(self) -> str:
@@ -196,7 +191,7 @@ class AnswerDisplay(ABC):
         if not self.text and not note:
             thought = " after its thinking" if self.thinking else ""
             self.note = f"The model gave an empty answer{thought}."
-        if not self._is_concluded_by_caller:
+        if not self.is_concluded_by_caller:
             self.conclude()
 
     def _note_end(self, note: str, facts: dict[str, Any]) -> None:

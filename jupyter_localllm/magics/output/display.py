@@ -17,22 +17,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from IPython.display import display, update_display
 
 from ..answers.formats import Shape, Shown, as_markdown
-from .answer_display import METADATA_KEY, UPDATE_INTERVAL_S, AnswerDisplay, waiting_text
+from .answer_display import METADATA_KEY, UPDATE_INTERVAL_S, AnswerDisplay
 from .fences import folded, safe_and_closed
 from .plain_output import write
 
 if TYPE_CHECKING:
     from ..diagrams.value import Diagram
-
-__all__ = [
-    "METADATA_KEY",
-    "AnswerDisplay",
-    "PlainDisplay",
-    "ProgressView",
-    "RichDisplay",
-    "terminal_text",
-    "waiting_text",
-]
 
 #: A growing output is sent whole each time. What an answer's updates may weigh: a stock, spent by
 #: quick answers, and so much more a second. A thousand tokens at 20 a second then stay below a
