@@ -2,7 +2,7 @@
  * The smallest guards: one value of unknown type in, one typed value out, or a `ProtocolError`.
  *
  * The server leaves out what has its default value, so most of them take a default. What a whole
- * noun looks like stands in `protocol.ts`, `chat_guards.ts` and `frames.ts`, their only callers.
+ * noun looks like stands beside the noun, as in `protocol.ts`, `chat_guards.ts` and `frames.ts`.
  */
 
 /** A reply that is not what the protocol says; `message` names the field. */

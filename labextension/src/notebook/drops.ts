@@ -12,6 +12,7 @@ import type { MimeData } from '@lumino/coreutils';
 import type { ContextItem } from '../chat_protocol.js';
 import { contextItem } from './context_items.js';
 import type { NotebookReader } from './notebook_reader.js';
+import { readMultiline } from './output_text.js';
 
 const CELLS = 'application/vnd.jupyter.cells';
 /** The cells' widgets, where the drag begins in this page. */
@@ -36,13 +37,6 @@ function widgetsOf(data: MimeData): readonly Cell[] {
     : [];
 }
 
-function readText(value: unknown): string {
-  if (Array.isArray(value)) {
-    return value.filter((line): line is string => typeof line === 'string').join('');
-  }
-  return typeof value === 'string' ? value : '';
-}
-
 /** A cell of which only its JSON is known. */
 function readCellJSON(value: unknown, index: number): ContextItem | null {
   if (typeof value !== 'object' || value === null || !('source' in value)) {
@@ -52,7 +46,7 @@ function readCellJSON(value: unknown, index: number): ContextItem | null {
   return contextItem({
     kind: 'cell',
     label: `@cell (${index + 1})`,
-    text: readText(value.source),
+    text: readMultiline(value.source),
     source: '',
     language: isMarkdown ? 'markdown' : ''
   });

@@ -10,6 +10,7 @@ import type { Kernel } from '@jupyterlab/services';
 
 import type { Translator } from '../service/status_text.js';
 import { languageTitle, normaliseLanguage } from './languages.js';
+import type { BoundText } from './text_bounds.js';
 import {
   describeVariable,
   namesQuery,
@@ -24,12 +25,6 @@ import type { VariableName } from './variable_query.js';
 const IDLE_WAIT_MS = 1_500;
 const ANSWER_WAIT_MS = 5_000;
 const BUSY = new Set(['busy', 'starting', 'restarting', 'autorestarting']);
-
-/** A variable as it is attached. */
-export interface VariableText {
-  readonly text: string;
-  readonly isTruncated: boolean;
-}
 
 class TimeoutError extends Error {}
 
@@ -166,7 +161,7 @@ export async function readVariable(
   kernel: Kernel.IKernelConnection,
   path: string,
   trans: Translator
-): Promise<VariableText> {
+): Promise<BoundText> {
   let evaluated: Evaluated;
   try {
     const query = valueQuery(path);

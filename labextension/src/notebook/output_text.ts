@@ -4,17 +4,13 @@
  * Pure. Outputs come from a notebook file or a kernel, so nothing about their shape is believed.
  */
 
+import { isRecord } from '../guards.js';
+import type { JSONRecord } from '../guards.js';
 import { applyCarriageReturns, boundText, stripAnsi } from './text_bounds.js';
 import type { BoundText } from './text_bounds.js';
 
-type JSONRecord = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is JSONRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** A notebook file may keep a text as a list of lines. */
-function readText(value: unknown): string {
+export function readMultiline(value: unknown): string {
   if (typeof value === 'string') {
     return value;
   }
@@ -35,7 +31,7 @@ export interface ErrorOutput {
 }
 
 /** Read one output as an error; `null` where it is none. */
-export function readError(output: unknown): ErrorOutput | null {
+function readError(output: unknown): ErrorOutput | null {
   if (!isRecord(output) || output.output_type !== 'error') {
     return null;
   }
@@ -43,8 +39,8 @@ export function readError(output: unknown): ErrorOutput | null {
     ? output.traceback.filter((line): line is string => typeof line === 'string').join('\n')
     : '';
   return {
-    name: readText(output.ename),
-    message: clean(readText(output.evalue)),
+    name: readMultiline(output.ename),
+    message: clean(readMultiline(output.evalue)),
     traceback: clean(traceback)
   };
 }
@@ -85,14 +81,14 @@ const TEXT_TYPES = ['text/plain', 'text/markdown', 'text/latex'];
 
 function describeData(data: JSONRecord): string {
   const lines: string[] = [];
-  const textType = TEXT_TYPES.find(type => readText(data[type]) !== '');
+  const textType = TEXT_TYPES.find(type => readMultiline(data[type]) !== '');
   for (const type of Object.keys(data)) {
     if (/^(?:image|audio|video)\//.test(type) || type === 'application/pdf') {
       lines.push(`[${type} not sent]`);
     }
   }
   if (textType !== undefined) {
-    lines.push(clean(readText(data[textType])));
+    lines.push(clean(readMultiline(data[textType])));
   } else if (lines.length === 0) {
     lines.push(...Object.keys(data).map(type => `[${type} not sent]`));
   }
@@ -105,7 +101,7 @@ function describeOutput(output: unknown): string {
   }
   switch (output.output_type) {
     case 'stream':
-      return clean(readText(output.text));
+      return clean(readMultiline(output.text));
     case 'error': {
       const error = readError(output);
       return error === null ? '' : describeError(error, Infinity).text;

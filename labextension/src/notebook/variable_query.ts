@@ -7,6 +7,7 @@
  */
 
 import { isVariablePath } from '../chat/variable_path.js';
+import { isRecord } from '../guards.js';
 
 /** What a variable's repr may have; characters. */
 export const MAX_VARIABLE_CHARACTERS = 4_000;
@@ -145,12 +146,6 @@ function decode(quoted: string): unknown {
   } catch {
     throw new QueryError('the kernel sent an answer that cannot be read');
   }
-}
-
-type JSONRecord = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is JSONRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Read the answer to {@link valueQuery}: the `text/plain` of the expression. */
