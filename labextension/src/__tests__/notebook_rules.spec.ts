@@ -137,7 +137,7 @@ describe('variable queries', () => {
 
   it('describe values in Python itself and leave no name behind', () => {
     const setup = [
-      'big = list(range(10**6))', 'text = "y" * 10**6', 'd = {"b": [1, {"k": "\\u00e9"}], "a": 2}',
+      'big = list(range(10**6))', 'text = "y" * 10**6', 'raw = text.encode()', 'd = {"b": [1, {"k": "\\u00e9"}], "a": 2}',
       'class Odd:', '    def __repr__(self): return "<img src=x onerror=alert(1)>\\n" * 1000'
     ].join('\n');
     const read = (path: string) => readValueAnswer(evaluate(`${setup}\nodd = Odd()`, valueQuery(path)));
@@ -146,10 +146,16 @@ describe('variable queries', () => {
     });
     assert.equal(read('d["b"][1]["k"]').text, "'é'");
     assert.equal(read('big').facts, '1000000 items');
-    for (const path of ['big', 'text', 'odd']) {
+    for (const path of ['big', 'text', 'odd', 'raw']) {
       const { text, isTruncated } = read(path);
       assert.ok(isTruncated && text.length <= 4_000, path);
     }
+  });
+
+  it('do not take dots in bytes for what was left out', () => {
+    assert.deepEqual(readValueAnswer(evaluate('raw = b"a ... b"', valueQuery('raw'))), {
+      type: 'bytes', facts: '7 items', text: "b'a ... b'", isTruncated: false
+    });
   });
 
   it('list the names that a person made', () => {

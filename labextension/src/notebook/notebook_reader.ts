@@ -147,9 +147,7 @@ export class NotebookReader {
       return place;
     }
     const { panel, cell } = place;
-    return hasError(cell.model)
-      ? this.errorItem(panel, cell.model, panel.content.activeCellIndex)
-      : this.trans.__('The active cell shows no error.');
+    return this.errorItem(panel, cell.model, panel.content.activeCellIndex);
   }
 
   /** The last error of the active cell, else of the cell that was run last among those with one. */

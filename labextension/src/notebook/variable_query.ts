@@ -84,11 +84,11 @@ def describe(value):
             stack.enter_context(pandas.option_context(*rows, "display.width", 120))
         if numpy is not None and module.startswith("numpy"):
             stack.enter_context(numpy.printoptions(threshold=200, edgeitems=3, linewidth=100))
-        if isinstance(value, str) and len(value) > limit:
+        if (isinstance(value, str) or kind is bytes) and len(value) > limit:
             text, is_cut = repr(value[:limit]), True
-        elif kind in (list, tuple, set, frozenset, dict, int, bytes):
-            text = short.repr(value) if kind is not bytes else repr(value[: limit + 1])
-            is_cut = "..." in text or len(value) > limit if kind is bytes else "..." in text
+        elif kind in (list, tuple, set, frozenset, dict, int):
+            text = short.repr(value)
+            is_cut = "..." in text
         else:
             text, is_cut = repr(value), False
     if len(text) > limit:

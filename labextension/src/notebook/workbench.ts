@@ -8,7 +8,6 @@ import type { JupyterFrontEnd, LabShell } from '@jupyterlab/application';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { INotebookTracker } from '@jupyterlab/notebook';
-import { nullTranslator } from '@jupyterlab/translation';
 import type { ITranslator } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 
@@ -22,6 +21,7 @@ import type { FileReader } from './context_sources.js';
 import { NameLists } from './name_lists.js';
 import { NotebookReader } from './notebook_reader.js';
 import { NotebookSuggestions } from './suggestions.js';
+import { MAX_ITEM_CHARACTERS } from './text_bounds.js';
 
 /** What a workbench is made of. */
 export interface WorkbenchOptions {
@@ -32,21 +32,21 @@ export interface WorkbenchOptions {
   readonly settings: IChatSettings;
   /** `POST localllm/context/file`; rejects with an Error that has a sentence for the user. */
   readonly readFile: FileReader;
-  readonly translator: ITranslator | null;
+  readonly translator: ITranslator;
 }
 
-/** Half of the context window, at three characters a token; where it is not known: */
+/** Where the context window is not known. */
 const DEFAULT_BUDGET = 24_000;
 const CHARACTERS_PER_TOKEN = 3;
 
-/** How many characters of a long notebook, output or error are attached. */
+/** How many characters of a long notebook, output or error are attached: half of the window. */
 function textBudget(model: IChatModel): number {
   const { models, modelId } = model.state;
   const chosen = models.find(({ id, isDefault }) => (modelId === '' ? isDefault : id === modelId));
   const window = chosen?.contextWindow ?? null;
   return window === null
     ? DEFAULT_BUDGET
-    : Math.min(Math.max((window / 2) * CHARACTERS_PER_TOKEN, 1_000), 100_000);
+    : Math.min(Math.max((window / 2) * CHARACTERS_PER_TOKEN, 1_000), MAX_ITEM_CHARACTERS);
 }
 
 /**
@@ -62,8 +62,7 @@ function exportFolder(fileBrowser: IDefaultFileBrowser | null, notebook: ActiveN
 
 /** Make the workbench of one chat panel; disposing of it lets go of notebooks and signals. */
 export function createWorkbench(options: WorkbenchOptions): Workbench & IDisposable {
-  const { app, model, settings } = options;
-  const translator = options.translator ?? nullTranslator;
+  const { app, model, settings, translator } = options;
   const trans = translator.load('jupyter_localllm');
   const { contents } = app.serviceManager;
   const notebook = new ActiveNotebook(options.notebooks, app.shell);
