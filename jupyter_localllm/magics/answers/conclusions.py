@@ -1,6 +1,6 @@
 """What a finished answer becomes: the value for ``--into``, and the last state of its output.
 
-One function per kind of format; asks nothing, runs nothing. Called by ``answer.py``.
+One function per kind of format; asks nothing, runs nothing. Called by ``attempts.py``.
 """
 
 from __future__ import annotations

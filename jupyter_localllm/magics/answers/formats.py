@@ -1,7 +1,7 @@
 """The formats of ``-f``: what is asked of the engine for each, and how its text is shown.
 
-Knows nothing of hosts, retries and cells. Called by ``answer.py`` (before) and by the displays
-(while the answer streams); what a finished answer becomes is ``conclusions.py``'s.
+Knows nothing of hosts, retries and cells. Called by ``answer.py`` and ``attempts.py`` (before) and
+by the displays (while the answer streams); what a finished answer becomes is ``conclusions.py``'s.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def request_for(
     request: ChatCompletionRequest,
     format_name: str,
     schema: dict[str, Any] | None,
-    attempt: int = 0,
-    diagram: DiagramOptions | None = None,
+    attempt: int,
+    diagram: DiagramOptions,
 ) -> ChatCompletionRequest:
     """Return the request with what makes the answer be of its format.
 
@@ -116,7 +116,7 @@ def request_for(
     ----------
     attempt : int
         How often an answer to it was already cut; each time it is given less to say.
-    diagram : DiagramOptions, optional
+    diagram : DiagramOptions
         Of a diagram, its type.
 
     Raises
@@ -144,7 +144,7 @@ def request_for(
         changes["response_format"] = ResponseFormat(type="json_object")
     elif format_name == "table":
         changes["grammar"] = table_grammar()
-    elif format_name in DRAWN and diagram is not None and diagram.type and not diagram.is_free:
+    elif format_name in DRAWN and diagram.type and not diagram.is_free:
         changes["grammar"] = _grammar_of(diagram, request)
     return msgspec.structs.replace(request, **changes) if changes else request
 

@@ -44,6 +44,8 @@ class LastAnswer:
         Measured times.
     finish_reason : str
         ``stop``, ``length``, ``cancelled`` or ``error``.
+    error_code : str
+        Of the error that it ended in; "" where it did not.
     value : object
         What ``--into`` binds: text, code, data, a table or a diagram.
     diagrams : list of Diagram

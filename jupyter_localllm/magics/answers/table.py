@@ -1,7 +1,7 @@
 """Tables in answers: the grammar that makes a model write one, and reading it.
 
 A table is a header and rows of text; a pandas DataFrame is made of it where pandas is there.
-Called by ``conclusions.py`` and ``last_answer.py``.
+Called by ``formats.py``, ``conclusions.py`` and ``last_answer.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a model thinks before it answers, told apart from the answer while both stream in.
 
 Models mark it with ``<think>…</think>`` at the beginning, or, where their chat template has
-opened it already, only with the end. Pure text; fed by ``answer_display.py``.
+opened it already, only with the end. Pure text; fed by ``answer_display.py`` and ``answer.py``.
 """
 
 from __future__ import annotations

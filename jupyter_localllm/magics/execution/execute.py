@@ -1,7 +1,7 @@
 """Running generated code in the user's shell: with a time limit, an interrupt and no second run.
 
-Only ``answer.py`` calls it, for a cell whose own line said ``-x``. What may run, and whether the
-user was asked, is decided before; code that runs here cannot run generated code itself.
+Only ``attempts.py`` runs code by it, for a cell whose own line said ``-x``. What may run, and
+whether the user was asked, is decided before; code that runs here cannot run generated code itself.
 """
 
 from __future__ import annotations
