@@ -38,6 +38,12 @@ class CellRun:
         return [m["content"] for m in self.of_type("display_data", "update_display_data")]
 
     @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The displays as a notebook keeps them: each in its last state, in order."""
+        last = {content["transient"]["display_id"]: content for content in self.displays}
+        return list(last.values())
+
+    @property
     def stdout(self) -> str:
         streams = [message["content"] for message in self.of_type("stream")]
         return "".join(s["text"] for s in streams if s["name"] == "stdout")

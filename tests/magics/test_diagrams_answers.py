@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
@@ -59,21 +58,13 @@ def kernel(start_kernel: StartKernel, model: Path) -> KernelSession:
     return session
 
 
-def outputs(cell: CellRun) -> list[dict[str, Any]]:
-    """The outputs of a cell as a notebook keeps them: each in its last state, in order."""
-    last: dict[str, dict[str, Any]] = {}
-    for content in cell.displays:
-        last[content["transient"]["display_id"]] = content
-    return list(last.values())
-
-
 def kinds(cell: CellRun) -> list[str]:
     """What each output is: its text, or the kind of its picture."""
     return [
         content["data"][DIAGRAM_MIME]["kind"]
         if DIAGRAM_MIME in content["data"]
         else content["data"]["text/plain"]
-        for content in outputs(cell)
+        for content in cell.outputs
     ]
 
 
@@ -96,7 +87,7 @@ def test_an_answer_is_text_picture_text(kernel: KernelSession) -> None:
     assert kinds(cell) == ["First:", "mermaid", "Then:", "dot", "That is all."]
     assert n_pictures(cell) == 2
     check_nothing_is_laid_out(cell)
-    every = [content["metadata"]["jupyter_localllm"] for content in outputs(cell)]
+    every = [content["metadata"]["jupyter_localllm"] for content in cell.outputs]
     assert all(facts["model"] for facts in every)
     assert [("usage" in facts, facts.get("kind")) for facts in every] == [
         *((False, "text"), (False, "diagram")) * 2,
@@ -124,7 +115,7 @@ def test_an_answer_that_ends_in_a_diagram_keeps_its_facts(
     cell = kernel.run(f"%%llm\n{trigger}\n").check_ok()
     assert kinds(cell) == expected
     assert n_pictures(cell) == 1
-    facts = outputs(cell)[-1]["metadata"]["jupyter_localllm"]
+    facts = cell.outputs[-1]["metadata"]["jupyter_localllm"]
     assert facts["finish_reason"] == "stop"
     assert facts["usage"]["completion_tokens"] > 0
     assert kernel.run("print(_llm.last.text)").stdout == SCRIPTS[trigger] + "\n"
@@ -167,7 +158,7 @@ def test_the_answer_as_a_value_is_what_the_model_wrote(kernel: KernelSession) ->
 def test_what_the_rules_changed_is_folded_above_the_picture(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm\nCURABLE\n").check_ok()
     assert kinds(cell) == ["So:", "[Repaired: 1 change]", "mermaid", "See?"]
-    fold = outputs(cell)[1]["data"]["text/markdown"]
+    fold = cell.outputs[1]["data"]["text/markdown"]
     assert fold.startswith("<details><summary>Repaired: 1 change</summary>")
     assert 'A["f(x)"]' in fold
     check_nothing_is_laid_out(cell)
@@ -176,7 +167,7 @@ def test_what_the_rules_changed_is_folded_above_the_picture(kernel: KernelSessio
 def test_a_fence_in_a_fence_stays_text(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm\nNESTED\n").check_ok()
     assert kinds(cell) == [SCRIPTS["NESTED"]]
-    assert outputs(cell)[0]["data"]["text/markdown"] == SCRIPTS["NESTED"]
+    assert cell.outputs[0]["data"]["text/markdown"] == SCRIPTS["NESTED"]
 
 
 def test_a_fence_in_a_list_is_drawn(kernel: KernelSession) -> None:
@@ -194,7 +185,7 @@ def test_an_answer_held_back_is_the_same_sequence(kernel: KernelSession) -> None
 def test_a_cut_answer_says_so_below_and_leaves_the_fence_text(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm --max-tokens 100\nSLOWLY\n").check_ok()
     assert n_pictures(cell) == 0
-    [output] = outputs(cell)
+    [output] = cell.outputs
     assert "The answer was cut after 100 tokens." in output["data"]["text/plain"]
     check_nothing_is_laid_out(cell)
 
@@ -207,10 +198,10 @@ def test_the_model_repairs_what_the_rules_cannot(kernel: KernelSession) -> None:
     assert kinds(cell)[0] == "Look:"
     assert kinds(cell)[1].startswith("[Attempt 1 of 3 failed: The Graphviz diagram cannot be read")
     assert kinds(cell)[2:] == ["dot", "Done."]
-    fold = outputs(cell)[1]["data"]["text/markdown"]
+    fold = cell.outputs[1]["data"]["text/markdown"]
     assert fold.startswith("<details><summary>Attempt 1 of 3 failed")
     assert "> 1  digraph { a -> ] }" in fold
-    assert outputs(cell)[2]["data"][DIAGRAM_MIME]["source"].strip() == ARROW
+    assert cell.outputs[2]["data"][DIAGRAM_MIME]["source"].strip() == ARROW
     assert kernel.run("print(_llm.last.text, len(_llm.last.diagrams))").stdout == (
         SCRIPTS["WRONG"] + " 1\n"
     )

@@ -13,7 +13,7 @@ from jupyter_localllm.assistant.diagrams.nouns import DIAGRAM_MIME
 from jupyter_localllm.magics import register, unregister
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import KernelSession
-from tests.magics.test_diagrams_answers import kinds, outputs
+from tests.magics.test_diagrams_answers import kinds
 
 StartKernel = Callable[..., KernelSession]
 
@@ -38,7 +38,7 @@ def test_the_text_below_is_drawn_and_no_host_is_started(
 ) -> None:
     run = kernel.run(cell).check_ok()
     assert kinds(run) == [kind]
-    [output] = outputs(run)
+    [output] = run.outputs
     assert DIAGRAM_MIME in output["data"]
     assert {"image/svg+xml", "image/png", "text/plain"} < set(output["data"])
     assert "dark" not in cell or output["data"][DIAGRAM_MIME]["theme"] == "dark"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.gguf_builders.scripted import build_scripted
 from tests.magics.kernel_session import CellRun, KernelSession
-from tests.magics.test_diagrams_answers import kinds, n_pictures, outputs
+from tests.magics.test_diagrams_answers import kinds, n_pictures
 from tests.magics.test_interrupt import check_is_idle, check_was_stopped
 
 StartKernel = Callable[..., KernelSession]
@@ -65,7 +65,7 @@ def test_a_diagram_that_takes_long_holds_no_text_and_can_be_interrupted(
     check_was_stopped(cell, interrupted)
     assert kinds(cell) == [f"{SCRIPTS['STEPS']}\n\n[Stopped.]"]
     assert n_pictures(cell) == 0
-    facts = outputs(cell)[-1]["metadata"]["jupyter_localllm"]
+    facts = cell.outputs[-1]["metadata"]["jupyter_localllm"]
     assert facts["finish_reason"] == "stop", "the answer itself was whole"
     assert kernel.run("print(child.wait(10) is not None)").stdout == "True\n"
     check_is_idle(kernel)
@@ -88,7 +88,7 @@ def test_other_diagrams_that_take_long_say_so_and_can_be_interrupted(
     assert cell.reply["ename"] == "AnswerStopped"
     assert cell.error is not None
     assert len(cell.error["traceback"]) == 1
-    assert outputs(cell)[-1]["data"]["text/plain"].strip("[]").endswith("Stopped.")
+    assert cell.outputs[-1]["data"]["text/plain"].strip("[]").endswith("Stopped.")
     assert kernel.run("print(child.wait(10) is not None)").stdout == "True\n"
 
 

@@ -98,15 +98,6 @@ def test_text_is_painted_when_the_stream_pauses(
     assert len(published) == count
 
 
-def test_a_long_answer_is_painted_less_often(published: list[dict[str, Any]], clock: Clock) -> None:
-    answer = RichDisplay(clock=clock)
-    for _ in range(100):
-        clock.now += 0.1
-        answer.show(CompletionChunk("x" * 1000))
-    sizes = [len(p["data"]["text/plain"]) for p in published]
-    assert sum(sizes[:-1]) <= 10 * 200_000
-
-
 def message_bytes(content: dict[str, Any]) -> int:
     """What a kernel sends for it: the content, two headers and a signature."""
     return len(json.dumps(content, ensure_ascii=False).encode()) + 900

@@ -69,19 +69,11 @@ def facts(cell: CellRun) -> list[dict[str, Any]]:
     return [content["metadata"].get("jupyter_localllm", {}) for content in cell.displays]
 
 
-def final_outputs(cell: CellRun) -> list[dict[str, Any]]:
-    """The last state of each output, in the order of their first showing."""
-    by_id: dict[str, dict[str, Any]] = {}
-    for content in cell.displays:
-        by_id[content["transient"]["display_id"]] = content
-    return list(by_id.values())
-
-
 def test_code_runs_here_below_what_ran(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm -x --seed 5\nGOOD\n").check_ok()
     assert cell.stdout == "sum 45\n"
     assert cell.of_type("execute_result")[0]["content"]["data"]["text/plain"] == "90"
-    [shown] = final_outputs(cell)
+    [shown] = cell.outputs
     code = "total = sum(range(10))\nprint('sum', total)\ntotal * 2"
     assert shown["data"] == {"text/markdown": f"```python\n{code}\n```", "text/plain": code}
     kept = shown["metadata"]["jupyter_localllm"]
@@ -96,7 +88,7 @@ def test_code_runs_here_below_what_ran(kernel: KernelSession) -> None:
 def test_an_error_is_given_back_and_each_attempt_stays_folded(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm -x\nBROKEN\n").check_ok()
     assert cell.stdout == "first try\nsecond try\n"
-    first, second = final_outputs(cell)
+    first, second = cell.outputs
     markdown = first["data"]["text/markdown"]
     assert markdown.startswith("<details><summary>Attempt 1 of 3 failed: ValueError: MENDED<")
     assert "raise ValueError(" in markdown
@@ -117,7 +109,7 @@ def test_the_last_error_is_the_cells(kernel: KernelSession) -> None:
     assert "KeyError" in traceback
     assert "jupyter_localllm" not in traceback
     assert "failed in 2 attempts" in traceback
-    first, second = final_outputs(cell)
+    first, second = cell.outputs
     assert "Attempt 1 of 2 failed: KeyError" in first["data"]["text/plain"]
     assert second["data"]["text/plain"] == "raise KeyError('ALW' + 'AYS')"
     assert kernel.run("print('goes on')").check_ok().stdout == "goes on\n"
@@ -142,12 +134,12 @@ def test_a_fix_after_a_failed_run_is_about_the_generated_code(kernel: KernelSess
 
 def test_no_retry_means_one_attempt(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm -x --retry 0\nALWAYS\n")
-    assert len(final_outputs(cell)) == 1
+    assert len(cell.outputs) == 1
 
 
 def test_a_dry_run_runs_nothing(kernel: KernelSession, tmp_path: Path) -> None:
     cell = kernel.run("%%llm -x --dry-run\nWRITES\n").check_ok()
-    plain = final_outputs(cell)[0]["data"]["text/plain"]
+    plain = cell.outputs[0]["data"]["text/plain"]
     assert plain == "open('sentinel', 'w').close()\n\n[Nothing was run: this is what would run.]"
     assert not (tmp_path / "sentinel").exists()
 
@@ -187,7 +179,7 @@ def test_the_time_limit_ends_python_code(kernel: KernelSession, trigger: str) ->
     assert cell.reply["ename"] == "CodeFailed"
     assert "ran longer than 0.5 s and was stopped" in cell.reply["evalue"]
     # Once: what ran out of its time is not tried again.
-    assert len(final_outputs(cell)) == 1
+    assert len(cell.outputs) == 1
     assert cell.error is not None
     *lines, hint = cell.error["traceback"]
     assert "reached its time limit, so it is not tried again" in hint
@@ -279,7 +271,7 @@ def test_an_interrupt_stops_the_code(kernel: KernelSession, trigger: str) -> Non
     assert cell.error is not None
     assert cell.error["traceback"] == ["The code was stopped."]
     # Not an error to be repaired: it ran once.
-    assert len(final_outputs(cell)) == 1
+    assert len(cell.outputs) == 1
     assert kernel.run("%%llm -x\nGOOD\n").check_ok().stdout == "sum 45\n"
 
 
@@ -311,7 +303,8 @@ def test_code_that_awaits_is_left_to_a_cell(kernel: KernelSession) -> None:
 def test_ipython_lines_run_too(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm -x --retry 0\nMAGIC\n").check_ok()
     assert "from the shell" in cell.stdout
-    assert kernel.run("%config LocalLLM.max_tokens").check_ok().displays == []
+    [setting] = kernel.run("%config LocalLLM.max_tokens").check_ok().of_type("execute_result")
+    assert setting["content"]["data"]["text/plain"] == "77"
 
 
 def test_without_anybody_to_ask_nothing_runs(kernel: KernelSession, tmp_path: Path) -> None:

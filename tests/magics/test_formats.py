@@ -106,7 +106,7 @@ def test_code_goes_into_the_next_cell(kernel: KernelSession) -> None:
     assert "1\n" not in cell.stdout
 
 
-def test_peers_evidence_3_prose_and_fences_are_no_code(kernel: KernelSession) -> None:
+def test_prose_and_fences_are_no_code(kernel: KernelSession) -> None:
     cell = kernel.run("%%llm -f code\nSORRY\n").check_ok()
     assert cell.reply["payload"] == []
     assert last(cell)["text/plain"] == (
@@ -250,7 +250,7 @@ def test_json_that_was_cut_says_so_and_binds_nothing(kernel: KernelSession) -> N
 
 
 @pytest.mark.parametrize("name", ["markdown", "text", "json", "code", "html", "math"])
-def test_peers_moonshot_13_a_file_name_is_text_in_every_format(
+def test_a_file_name_is_text_in_every_format(
     start_kernel: StartKernel, tmp_path: Path, name: str
 ) -> None:
     secret = tmp_path / "secret.md"
