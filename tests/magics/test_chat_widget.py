@@ -81,7 +81,7 @@ def test_stop_keeps_what_is_there(slow_model: Path) -> None:
     button.click()
     wait_for_answer()
     assert seen(log)[-1].startswith("tick0 tick1 tick2")
-    assert seen(log)[-1].endswith("Stopped.")
+    assert seen(log)[-1].endswith("[Stopped.]")
     assert button.description == "Send"
 
 
@@ -90,7 +90,7 @@ def test_a_cut_answer_says_how_this_chat_gives_longer_ones(slow_model: Path) -> 
     question.value = "go"
     button.click()
     wait_for_answer()
-    assert seen(log)[-1].endswith("For a longer one, write `chat_widget(max_tokens=10)`.")
+    assert seen(log)[-1].endswith("For a longer one, write `chat_widget(max_tokens=10)`.]")
 
 
 def test_an_error_is_told_in_the_chat(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ...protocol import ChatCompletionRequest, ChatMessage
 from ..answers.formats import Shown, as_plain
 from ..host_session import HostSession
 from ..output.answer_display import AnswerDisplay
+from ..output.display import with_note
 from ..output.fences import folded, safe_and_closed
 from ..output.frontend import updates_outputs
 
@@ -29,6 +30,7 @@ _UPDATE_INTERVAL_S = 0.2
 #: Characters of all updates in a second; a long answer is painted less often.
 _CHARACTERS_PER_S = 14_000
 _MAX_TOKENS = 512
+_SHORTENED = "The beginning of this conversation was left out: it had become too long."
 
 
 def chat_widget(
@@ -213,14 +215,12 @@ class OutputDisplay(AnswerDisplay):
             self._last_paint = self._clock()
 
     def _end(self, shown: Shown | None, note: str, facts: dict[str, Any]) -> None:
-        notes = [note]
-        if self.is_shortened:
-            notes.append("The beginning of this conversation was left out: it had become too long.")
         ended = self._with_thinking(shown or self._shape(self.text))
-        fence = f"\n{ended.open_fence}" if ended.open_fence else ""
-        lines = [f"*{line}*" for line in notes if line]
-        markdown = "\n\n".join(filter(None, [f"{ended.markdown or ''}{fence}", *lines]))
-        show(self._output, Shown(markdown, "\n\n".join(filter(None, [ended.plain, *notes]))))
+        if note:
+            ended = with_note(ended, note)
+        if self.is_shortened:
+            ended = with_note(ended, _SHORTENED)
+        show(self._output, ended)
 
     def _with_thinking(self, shown: Shown) -> Shown:
         if not self.thinking or shown.markdown is None:
