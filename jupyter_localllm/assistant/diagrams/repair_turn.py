@@ -14,10 +14,10 @@ import msgspec
 
 from ...errors import DiagramInvalid
 from ...protocol import ChatCompletionRequest, ChatMessage
+from .faults import LANGUAGES
 from .nouns import DiagramKind
 
 _PROMPT = Path(__file__).parents[1] / "prompts" / "diagrams" / "repair.md"
-_NAMES: dict[DiagramKind, str] = {"mermaid": "Mermaid", "dot": "Graphviz"}
 #: Of the parser's message; the part that says what and where stands at its beginning.
 _REASON_CHARS = 600
 _BACKTICKS = re.compile("`{3,}")
@@ -59,10 +59,10 @@ def repair_text(kind: DiagramKind, source: str, error: DiagramInvalid) -> str:
     reason = str(details.get("reason") or error.message)[:_REASON_CHARS].strip()
     return "\n\n".join(
         [
-            f"This {_NAMES[kind]} diagram cannot be read:",
+            f"This {LANGUAGES[kind]} diagram cannot be read:",
             f"{fence}{kind}\n{source.rstrip()}\n{fence}",
             f"{place}The mistake: {reason}",
-            _instructions().replace("{language}", _NAMES[kind]),
+            _instructions().replace("{language}", LANGUAGES[kind]),
         ]
     )
 

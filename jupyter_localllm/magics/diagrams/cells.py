@@ -28,7 +28,6 @@ _SAMPLES = {
     "mermaid": "    flowchart LR\n        seed --> flower --> fruit --> seed\n",
     "dot": "    digraph { rankdir=LR; seed -> flower -> fruit -> seed }\n",
 }
-_LANGUAGES = {"mermaid": "Mermaid", "dot": "Graphviz"}
 
 
 class DiagramCells:
@@ -123,15 +122,16 @@ def changes_text(diagram: Diagram, *, is_full: bool) -> str:
 
 def cell_parser(magic: str) -> Parser:
     """Return the parser of the first line of such a cell."""
+    from ...assistant.diagrams.faults import LANGUAGES
     from ..lines.options import variable_name
     from ..lines.parsers import Parser
     from .options import add_keeping_options
 
-    kind = "mermaid" if magic == "mermaid" else "dot"
+    kind: DiagramKind = "mermaid" if magic == "mermaid" else "dot"
     parser = Parser(
         f"%%{magic}",
         "[options]",
-        f"Draw the {_LANGUAGES[kind]} diagram in the lines below. No model is asked. Small "
+        f"Draw the {LANGUAGES[kind]} diagram in the lines below. No model is asked. Small "
         "mistakes\nare repaired; %llm fix asks the model to repair others.",
         f"    %%{magic} --save plant.svg\n{_SAMPLES[kind]}",
     )
