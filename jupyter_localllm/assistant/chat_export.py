@@ -14,7 +14,7 @@ import msgspec
 
 from ..chat_protocol import Chat, ContextItem, MessageRecord, MessageState
 from .chat_tree import MAX_EXACT, branch, in_order, invalid_chat
-from .code_blocks import CodeBlock, closed, split
+from .code_blocks import CodeBlock, closed, fenced, split
 from .safe_markdown import safe_markdown
 
 FORMAT = "jupyter_localllm.chat"
@@ -27,7 +27,6 @@ _MAX_INT = 2**63 - 1
 #: An error's body is the one part without a declared shape.
 _MAX_ERROR_DEPTH = 16
 
-_BACKTICKS = re.compile("`+")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#~|$])")
 _ENDINGS = {
     MessageState.WRITING: "This answer was still being written.",
@@ -67,18 +66,11 @@ def _question(message: MessageRecord) -> list[str]:
 
 
 def _attachment(item: ContextItem) -> str:
-    # Longer than any fence in the text, so that the text stays inside.
-    longest = max((len(ticks) for ticks in _BACKTICKS.findall(item.text)), default=0)
-    fence = "`" * max(3, longest + 1)
     source = f" ({item.source})" if item.source else ""
     shortened = ", shortened" if item.is_truncated else ""
     name = " ".join(f"{item.label or item.kind}{source}{shortened}".split())
-    language = re.sub(r"[^\w+#.-]", "", item.language)
-    text = item.text if item.text.endswith("\n") else f"{item.text}\n"
-    return (
-        f"<details>\n<summary>{html.escape(name)}</summary>\n\n"
-        f"{fence}{language}\n{text}{fence}\n\n</details>"
-    )
+    text = fenced(item.text, item.language)
+    return f"<details>\n<summary>{html.escape(name)}</summary>\n\n{text}\n\n</details>"
 
 
 def _ending(message: MessageRecord) -> str:

@@ -2,7 +2,8 @@
 
 Fences of backticks and of tildes, longer fences around shorter ones, indentation, fences inside
 list items and block quotes, and a fence that never ends, as of an answer that was stopped. What
-is split joins back to the text exactly. Pure; the export and the magics call it.
+is split joins back to the text exactly. Text is put into a fence here too. Pure; called by what
+reads or writes Markdown: prompts, the export and the magics.
 
 Source of the rules: CommonMark 0.31, "Fenced code blocks", "Block quotes", "List items".
 """
@@ -18,6 +19,8 @@ PYTHON = frozenset({"", "python", "python3", "py", "py3", "ipython", "ipython3"}
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _OPENING = re.compile(r"(?P<fence>`{3,}(?=[^`]*$)|~{3,})[ \t]*(?P<info>.*)")
 _MARKER = re.compile(r"(?:[-+*]|[0-9]{1,9}[.)])(?=[ \t]|$)")
+_BACKTICKS = re.compile("`{3,}")
+_NOT_IN_LANGUAGE = re.compile(r"[^A-Za-z0-9_+#.-]")
 _TAB = 4
 #: Deeper nesting is prose; no answer has it, and an attack would cost time.
 _MAX_DEPTH = 32
@@ -92,6 +95,14 @@ def closed(markdown: str) -> str:
         end = "" if markdown.endswith(("\n", "\r")) else "\n"
         return f"{markdown}{end}{last.fence}"
     return markdown
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Return the text in a fence that nothing in it can close."""
+    longest = max(map(len, _BACKTICKS.findall(text)), default=2)
+    fence = "`" * (longest + 1)
+    end = "" if text.endswith("\n") else "\n"
+    return f"{fence}{_NOT_IN_LANGUAGE.sub('', language)}\n{text}{end}{fence}"
 
 
 def language_of(info: str) -> str:

@@ -7,15 +7,13 @@ window stands in ``fitting``. Called by ``server/``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..chat_protocol import ContextItem, MessageRecord
 from ..protocol import ChatMessage
+from .code_blocks import fenced
 
-_BACKTICKS = re.compile("`+")
-_NOT_IN_LANGUAGE = re.compile(r"[^A-Za-z0-9_+#.-]")
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
@@ -118,18 +116,11 @@ def question_text(record: MessageRecord, prompts: Mapping[str, str]) -> str:
 
 
 def attachment_text(item: ContextItem) -> str:
-    """Return an attachment with a line that says what it is, fenced so that it cannot get out.
-
-    The fence is longer than any in the text, so that the text cannot close it.
-    """
-    longest = max((len(ticks) for ticks in _BACKTICKS.findall(item.text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    """Return an attachment with a line that says what it is, fenced so that it cannot get out."""
     place = f" from {_one_line(item.source)}" if item.source else ""
     shortened = ", shortened" if item.is_truncated else ""
     name = _one_line(item.label) or item.kind
-    language = _NOT_IN_LANGUAGE.sub("", item.language)
-    end = "" if item.text.endswith("\n") else "\n"
-    return f"{name}{place}{shortened}:\n{fence}{language}\n{item.text}{end}{fence}"
+    return f"{name}{place}{shortened}:\n{fenced(item.text, item.language)}"
 
 
 def _one_line(text: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_localllm.assistant.code_blocks import code_blocks
-from jupyter_localllm.magics.output.fences import fenced, folded, safe_and_closed, unfenced
+from jupyter_localllm.assistant.code_blocks import code_blocks, fenced
+from jupyter_localllm.magics.output.fences import folded, safe_and_closed, unfenced
 
 
 @pytest.mark.parametrize("text", ["x", "```\nx\n```", "````", "a\n\n```python\nb", "", "x\n"])

@@ -6,7 +6,6 @@ Makes the request; who sends it, how often, and what is done with the answer is 
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
@@ -14,13 +13,13 @@ import msgspec
 
 from ...errors import DiagramInvalid
 from ...protocol import ChatCompletionRequest, ChatMessage
+from ..code_blocks import fenced
 from .faults import LANGUAGES
 from .nouns import DiagramKind
 
 _PROMPT = Path(__file__).parents[1] / "prompts" / "diagrams" / "repair.md"
 #: Of the parser's message; the part that says what and where stands at its beginning.
 _REASON_CHARS = 600
-_BACKTICKS = re.compile("`{3,}")
 
 
 def repair_request(
@@ -51,8 +50,6 @@ def repair_request(
 
 def repair_text(kind: DiagramKind, source: str, error: DiagramInvalid) -> str:
     """Return what the model is told: the source, the message with its line, and what to do."""
-    longest = max(map(len, _BACKTICKS.findall(source)), default=2)
-    fence = "`" * (longest + 1)
     details = error.details
     line, source_line = details.get("line") or 0, str(details.get("source_line") or "").strip()
     place = f"Line {line}: {source_line}\n" if line and source_line else ""
@@ -60,7 +57,7 @@ def repair_text(kind: DiagramKind, source: str, error: DiagramInvalid) -> str:
     return "\n\n".join(
         [
             f"This {LANGUAGES[kind]} diagram cannot be read:",
-            f"{fence}{kind}\n{source.rstrip()}\n{fence}",
+            fenced(source.rstrip(), kind),
             f"{place}The mistake: {reason}",
             _instructions().replace("{language}", LANGUAGES[kind]),
         ]

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...assistant.code_blocks import fenced
 from ...assistant.safe_markdown import safe_markdown
 from ...assistant.schemas.checks import check_value, without_repeats
 from ...assistant.structured import completed, read_json
 from ...errors import AnswerCut, AnswerUnusable, DiagramsUnavailable, LocalLLMError
 from ..actions import DRAWN
 from ..cells.code_cells import find_code, put_into_next_cell
-from ..output.fences import fenced, folded, unfenced
+from ..output.fences import folded, unfenced
 from ..output.html_frame import framed
 from .formats import DIAGRAMS, Shown, shape_of
 from .table import Table, as_markdown, data_frame, find_table, table_of_json, whole_rows

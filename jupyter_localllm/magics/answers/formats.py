@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from IPython.core.error import UsageError
 
+from ...assistant.code_blocks import fenced
 from ...assistant.safe_markdown import safe_markdown
 from ...assistant.schemas.errors import SchemaRefused, Unenforceable
 from ...assistant.structured import response_format
 from ...protocol import ChatCompletionRequest, ResponseFormat
 from ..actions import DRAWN
 from ..lines.parsers import shortened
-from ..output.fences import fenced, unfenced
+from ..output.fences import unfenced
 from .schema import read_schema
 from .table import table_grammar
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...assistant.code_blocks import fenced
 from ...errors import DiagramInvalid, LocalLLMError
 from ..answers.formats import Shown
 from ..lines.parsers import shortened
-from ..output.fences import fenced, folded
+from ..output.fences import folded
 
 if TYPE_CHECKING:
     from ...assistant.diagrams.nouns import DiagramKind

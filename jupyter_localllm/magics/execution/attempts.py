@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ...assistant.code_blocks import fenced
 from ...assistant.diagrams.repair_turn import repair_text
 from ...errors import AnswerUnusable, DiagramInvalid, LocalLLMError
 from ...protocol import ChatCompletionRequest, ChatMessage
@@ -24,7 +25,7 @@ from ..diagrams.value import Diagram
 from ..lines.parsers import shortened
 from ..output.answer_display import AnswerDisplay
 from ..output.display import RichDisplay
-from ..output.fences import fenced, folded, safe_and_closed
+from ..output.fences import folded, safe_and_closed
 from .consent import ask_consent
 from .execute import CodeFailed, CodeRun, CodeStopped, run_code
 from .time_limit import TimeLimitReached

@@ -1,4 +1,4 @@
-"""Text in a Markdown fence or a fold, whatever the text holds.
+"""Text out of a Markdown fence or in a fold, whatever the text holds.
 
 Pure text; called by whatever writes Markdown around what a model or a program said.
 """
@@ -10,17 +10,7 @@ import re
 
 from ...assistant.safe_markdown import safe_markdown
 
-_RUN = re.compile("`{3,}")
-_LANGUAGE = re.compile(r"[^\w+#.-]")
 _OUTER = re.compile(r"\s*(?P<fence>`{3,}|~{3,})[^\n`]*(?:\n|$)")
-
-
-def fenced(text: str, language: str = "") -> str:
-    """Return the text in a fence that nothing in it can close."""
-    longest = max(map(len, _RUN.findall(text)), default=2)
-    fence = "`" * (longest + 1)
-    end = "" if text.endswith("\n") or not text else "\n"
-    return f"{fence}{_LANGUAGE.sub('', language)}\n{text}{end}{fence}"
 
 
 def unfenced(text: str) -> str:
