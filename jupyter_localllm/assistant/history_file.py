@@ -285,7 +285,6 @@ class HistoryFile:
                         connection.execute("ROLLBACK")
                 if is_draft:
                     connection.execute("PRAGMA synchronous = FULL")
-            self.on_connect(connection)
         except UnicodeEncodeError as error:
             raise InvalidText(
                 "The text holds half of a character (a lone surrogate).",
