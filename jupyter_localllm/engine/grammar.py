@@ -37,6 +37,10 @@ _COUNTS = (
 _NUMBERS = ("integer", "number")
 #: Beside a number, it is a pattern of how the number is written.
 _DIGITS = re.compile(r"\^[-0-9.|()\[\]{},]+\$")
+#: What is raised where a part of a schema is not of the kind that it has to be.
+_FAULTS = (
+    AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError, re.error,
+)  # fmt: skip
 _FORMATS = {"date", "time", "date-time", "uuid", "uuid1", "uuid2", "uuid3", "uuid4", "uuid5"}
 
 
@@ -76,12 +80,12 @@ def schema_to_gbnf(schema: dict[str, Any]) -> str:
             f"{MAX_GRAMMAR_CHARS:,} are taken",
             "Make the schema smaller, or ask for one part of it.",
         )
-    _check(schema, "$", 0)
     from .schema_rules import schema_rules
 
     try:
+        _check(schema, "$", 0)
         return schema_rules(schema)
-    except (AssertionError, KeyError, ValueError, TypeError, RecursionError) as error:
+    except _FAULTS as error:
         raise _refusal(str(error)[:200] or "it is not a JSON schema", "Simplify it.") from None
 
 
@@ -153,9 +157,6 @@ def _check_values(schema: dict[str, Any], path: str) -> None:
 
 def _check_bounds(schema: dict[str, Any], path: str) -> None:
     """Refuse bounds that no value keeps, and bounds where they would not be looked at."""
-    for low, high in (("minimum", "maximum"), *zip(_COUNTS[::2], _COUNTS[1::2], strict=True)):
-        if low in schema and high in schema and schema[low] > schema[high]:
-            raise _refusal(f"`{path}.{low}` is above `{high}`", "Correct one of them.")
     if schema.get("type") in _NUMBERS and not _DIGITS.fullmatch(schema.get("pattern", "^0$")):
         raise _refusal(f"`{path}.pattern` is not one of digits", "Remove it.")
     for keyword in ("minimum", "maximum"):
@@ -167,6 +168,9 @@ def _check_bounds(schema: dict[str, Any], path: str) -> None:
                 f"the keyword `{keyword}` at `{path}` needs the type integer or number beside it",
                 "Write the type.",
             )
+    for low, high in (("minimum", "maximum"), *zip(_COUNTS[::2], _COUNTS[1::2], strict=True)):
+        if low in schema and high in schema and schema[low] > schema[high]:
+            raise _refusal(f"`{path}.{low}` is above `{high}`", "Correct one of them.")
 
 
 def _check_names(schema: dict[str, Any], path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -134,6 +135,26 @@ def test_a_schema_nested_too_deeply_is_refused() -> None:
     for _ in range(100):
         schema = {"type": "array", "items": schema}
     with pytest.raises(InvalidGrammar, match="nested"):
+        schema_to_gbnf(schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "integer", "minimum": "a", "maximum": 3}, "`$.minimum` is not a number"),
+        ({"minItems": 1, "maxItems": "a"}, "`$.maxItems` is not a number"),
+        ({"type": "integer", "pattern": 5}, "expected string"),
+        ({"type": "string", "pattern": 5}, "'int'"),
+        ({"required": [["a"]], "properties": {}}, "unhashable"),
+        ({"format": [1]}, "unhashable"),
+        ({"type": "object", "additionalProperties": False,
+          "patternProperties": {"^[z-a]$": {}, "^b$": {"type": "null"}}}, "bad character range"),
+    ],
+)  # fmt: skip
+def test_a_value_of_the_wrong_kind_in_a_schema_is_refused_and_no_fault_of_the_program(
+    schema: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidGrammar, match=re.escape(said)):
         schema_to_gbnf(schema)
 
 
