@@ -48,18 +48,10 @@ def _decimals(low: float, high: float) -> list[str]:
         most = math.floor((Fraction(high) - last) * scale) - 1
         return _behind_point(last, least, most, n_digits)
     if first > low:
-        options += _behind_point(first - 1, _hundredths(low - first + 1), 99)
+        options += _behind_point(first - 1, math.ceil((low - first + 1) * 100), 99)
     if high > last:
-        options += _behind_point(last, 0, _below(high - last))
+        options += _behind_point(last, 0, math.floor((high - last) * 100) - 1)
     return options
-
-
-def _hundredths(part: float) -> int:
-    return math.ceil(part * 100)
-
-
-def _below(part: float) -> int:
-    return math.floor(part * 100) - 1
 
 
 def _behind_point(whole: int, low: int, high: int, n_digits: int = 2) -> list[str]:
