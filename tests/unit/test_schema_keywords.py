@@ -100,6 +100,9 @@ FITTING: dict[str, dict[str, Any]] = {
         "$id": "https://example.com/a.json", "type": "object", "required": ["a"],
         "properties": {"a": {"$ref": "https://example.com/a.json#/$defs/x"}},
         "$defs": {"x": INTEGER}},
+    "an old keyword for a name, which says nothing now, beside a reference": {
+        "type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/$defs/x"}},
+        "$defs": {"x": {"id": "x.json", **INTEGER}}},
     "a narrow range": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e-6},
     "one of two names": {"type": "object", "properties": properties("ab"),
                          "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
@@ -139,7 +142,7 @@ def test_what_is_not_of_a_condition_inside_of_a_condition_is_not_more_than_that(
 REFUSED: dict[str, tuple[type[Exception], dict[str, Any]]] = {
     "`$ref` #/$defs/typo leads nowhere": (
         Unenforceable, {"properties": {"a": {"$ref": "#/$defs/typo"}, "b": NULL}}),
-    "`$ref` https://example.com/x.json is in another document": (
+    "`$ref` https://example.com/x.json leads nowhere": (
         Unenforceable, {"properties": {"a": {"$ref": "https://example.com/x.json"}, "b": NULL}}),
     "`$id` inside of it": (Unenforceable, {
         "properties": {"a": {"$ref": "x.json"}}, "$defs": {"x": {"$id": "x.json", **INTEGER}}}),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
-    from referencing import Resource
+    from referencing import Resource, Specification
 
 #: Compiles a grammar of its own for 1.5 s when it is imported, for formats that hardly anybody
 #: uses; ``jsonschema`` imports it where it is installed.
@@ -86,15 +86,36 @@ def fault_of_schema(schema: Any) -> str:
     return ""
 
 
-def lost_reference(schema: dict[str, Any]) -> str:
-    """Return a reference that leads nowhere in the schema, or ""; nothing is fetched."""
-    import referencing
-    import referencing.jsonschema
+def _specification(schema: Any) -> Specification[Any]:
+    """Return what knows where schemas of this dialect hold others, and what they are called."""
+    from referencing.jsonschema import specification_with
 
     validator_class = _validator_class(schema)
-    dialect = validator_class.ID_OF(validator_class.META_SCHEMA)
-    made = referencing.jsonschema.specification_with(dialect).create_resource
-    resource = made(schema)
+    return specification_with(validator_class.ID_OF(validator_class.META_SCHEMA))
+
+
+def document_of(schema: Any) -> tuple[Resource[Any], Any]:
+    """Return a schema as a document, and what follows references in it; nothing is fetched."""
+    from referencing import Registry
+
+    document = _specification(schema).create_resource(schema)
+    return document, Registry().resolver_with_root(document)
+
+
+def looked_up(reference: str, resolver: Any) -> Any:
+    """Return what a reference leads to, and what follows others from there, or ``None``."""
+    from referencing.exceptions import Unresolvable
+
+    try:
+        return resolver.lookup(reference)
+    except (Unresolvable, ValueError, TypeError, LookupError):
+        return None
+
+
+def lost_reference(schema: dict[str, Any]) -> str:
+    """Return a reference that leads nowhere in the schema, or ""; nothing is fetched."""
+    made = _specification(schema).create_resource
+    document, whole = document_of(schema)
     seen: list[object] = []
 
     def look(resource: Resource[Any], resolver: Any, is_inner: bool) -> Iterator[str]:
@@ -104,9 +125,8 @@ def lost_reference(schema: dict[str, Any]) -> str:
         # The pointers of a schema that is bundled in another are not followed by ``tight``.
         is_inner = is_inner or (contents is not schema and resource.id() is not None)
         for reference in filter(None, map(contents.get, _REFERENCES)):
-            try:
-                found = resolver.lookup(reference)
-            except (referencing.exceptions.Unresolvable, ValueError, TypeError, LookupError):
+            found = looked_up(reference, resolver)
+            if found is None:
                 yield reference
                 continue
             if is_inner and reference.startswith("#"):
@@ -118,7 +138,7 @@ def lost_reference(schema: dict[str, Any]) -> str:
         for part in resource.subresources():
             yield from look(part, resolver.in_subresource(part), is_inner)
 
-    return next(look(resource, referencing.Registry().resolver_with_root(resource), False), "")
+    return next(look(document, whole, False), "")
 
 
 def validator_of(schema: Any) -> Validator:
