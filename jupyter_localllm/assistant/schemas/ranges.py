@@ -1,4 +1,4 @@
-"""Patterns of the numbers and dates between two bounds. Pure; ``pydantic_types`` calls it."""
+"""Patterns of the numbers and dates between two bounds. Pure."""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from .ranges import numbers_between
+
 #: Digits behind the point, or zeros of a step.
 _MAX_PLACES = 3
 #: Values with a point that are looked at.
@@ -79,7 +81,7 @@ def _decimals(
         wholes = list(group)
         if row:
             digits = _tails([f"{number:0{n_digits}}" for number in row])
-            yield f"({'|'.join(_range(wholes[0], wholes[-1]))})[.]{digits}"
+            yield f"({'|'.join(numbers_between(wholes[0], wholes[-1]))})[.]{digits}"
 
 
 def _wholes(start: int, end: int, size: int, n_digits: int) -> Iterator[str]:
@@ -91,7 +93,7 @@ def _wholes(start: int, end: int, size: int, n_digits: int) -> Iterator[str]:
     if first <= last:
         edges = [(start, first * unit - 1), ((last + 1) * unit, end)]
         digits = _tails([f"{number:0{n_digits}}" for number in range(0, unit, size)])
-        yield f"({'|'.join(_range(first, last))}){digits}"
+        yield f"({'|'.join(numbers_between(first, last))}){digits}"
     for low, high in edges:
         yield from (f"{number}" for number in range(low, high + 1) if number % size == 0)
 
@@ -105,18 +107,3 @@ def _tails(texts: list[str]) -> str:
         rests.setdefault(_tails([text[1:] for text in group]), []).append(letter)
     rows = [f"[{''.join(letters)}]{rest}" for rest, letters in rests.items()]
     return rows[0] if len(rows) == 1 else f"({'|'.join(rows)})"
-
-
-def _range(low: int, high: int) -> Iterator[str]:
-    """Yield patterns of the whole numbers between two that are not negative."""
-    while low <= high:
-        # As many last digits as are free from here on.
-        n_free = 0
-        while low and low % 10 ** (n_free + 1) == 0 and low + 10 ** (n_free + 1) - 1 <= high:
-            n_free += 1
-        unit = 10**n_free
-        head, lead = divmod(low // unit, 10)
-        most = min(9, (high + 1) // unit - 1 - head * 10)
-        signs = f"[{lead}-{most}]" if most > lead else f"{lead}"
-        yield f"{head or ''}{signs}" + (f"[0-9]{{{n_free}}}" if n_free else "")
-        low = (head * 10 + most + 1) * unit
