@@ -1,7 +1,8 @@
-"""Fixtures of the history's tests."""
+"""Fixtures of the tests of the history and of schemas."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,3 +32,12 @@ def history(path: Path, clock: Clock) -> Iterator[ChatHistory]:
     history.open()
     yield history
     history.close()
+
+
+@pytest.fixture
+def deep_recursion() -> Iterator[None]:
+    """Let the reader of grammars follow a text of hundreds of nested options."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(9000)
+    yield
+    sys.setrecursionlimit(before)

@@ -1,10 +1,11 @@
-"""Chats and histories that the history's tests share."""
+"""Messages, chats and histories that tests share."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from jupyter_localllm.assistant.history import ChatHistory
 from jupyter_localllm.chat_protocol import (
@@ -27,6 +28,12 @@ class Clock:
     def __call__(self) -> int:
         self.now_ms += 1
         return self.now_ms
+
+
+def record(message_id: str, content: str, **fields: Any) -> MessageRecord:
+    """A message; ``q…`` is a question, any other an answer."""
+    role: Any = "user" if message_id.startswith("q") else "assistant"
+    return MessageRecord(message_id, role, content, 0, **fields)
 
 
 def question(message_id: str, content: str = "Why?", parent_id: str | None = None) -> MessageRecord:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from jupyter_localllm.assistant.context import (
@@ -15,12 +13,9 @@ from jupyter_localllm.assistant.context import (
 from jupyter_localllm.chat_protocol import ContextItem, MessageRecord, MessageState
 from jupyter_localllm.protocol import ChatMessage
 
+from .history_samples import record
+
 PROMPTS = {"fix": "Fix the code {above}."}
-
-
-def record(message_id: str, content: str, **fields: Any) -> MessageRecord:
-    role: Any = "user" if message_id.startswith("q") else "assistant"
-    return MessageRecord(message_id, role, content, 0, **fields)
 
 
 def test_the_order_is_system_turns_question() -> None:

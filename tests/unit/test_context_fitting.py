@@ -19,16 +19,13 @@ from jupyter_localllm.assistant.fitting import (
     bound,
     fit,
 )
-from jupyter_localllm.chat_protocol import MessageRecord, MessageState
+from jupyter_localllm.chat_protocol import MessageState
+
+from .history_samples import record
 
 
 async def count_thirds(text: str) -> int:
     return -(-len(text.encode()) // 3)
-
-
-def record(message_id: str, content: str, **fields: Any) -> MessageRecord:
-    role: Any = "user" if message_id.startswith("q") else "assistant"
-    return MessageRecord(message_id, role, content, 0, **fields)
 
 
 def chat_of(

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from jupyter_localllm.assistant.schemas.checks import check_value, without_repeats
 from jupyter_localllm.assistant.schemas.errors import Unbounded, Unenforceable
 from jupyter_localllm.assistant.structured import response_format
 from jupyter_localllm.engine.grammar import schema_to_gbnf
 from jupyter_localllm.errors import InvalidGrammar
+from tests import schema_sentences
 from tests.gbnf import Grammar
 
 N_SENTENCES = 40
+BUDGET = 300
 NULL: dict[str, Any] = {"type": "null"}
 INTEGER: dict[str, Any] = {"type": "integer"}
 TEXT: dict[str, Any] = {"type": "string", "maxLength": 9}
@@ -29,18 +30,11 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 
 def grammar_of(schema: dict[str, Any]) -> Grammar:
-    form = response_format(schema, budget_chars=300)
-    assert form.json_schema is not None
-    return Grammar(schema_to_gbnf(form.json_schema.schema), may_be_open=True)
+    return schema_sentences.grammar_of(schema, BUDGET)
 
 
 def sentences(schema: dict[str, Any], count: int = N_SENTENCES) -> Iterator[Any]:
-    """Yield values that the grammar of a schema allows, each of which fits it."""
-    grammar = grammar_of(schema)
-    for seed in range(count):
-        value, _ = without_repeats(json.loads(grammar.sentence(seed)), schema)
-        assert check_value(value, schema) == "", value
-        yield value
+    return schema_sentences.sentences(schema, count, BUDGET)
 
 
 def properties(names: str) -> dict[str, Any]:
@@ -191,7 +185,7 @@ def test_what_cannot_be_said_is_refused_by_its_keyword_at_once(said: str) -> Non
     kind, schema = REFUSED[said]
     start = time.monotonic()
     with pytest.raises(kind, match=re.escape(said)):
-        response_format(schema, budget_chars=300)
+        response_format(schema, budget_chars=BUDGET)
     assert time.monotonic() - start < 5
 
 

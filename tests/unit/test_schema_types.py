@@ -9,7 +9,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -18,55 +17,32 @@ import pytest
 
 from jupyter_localllm.assistant.schemas.checks import check_value, without_repeats
 from jupyter_localllm.assistant.schemas.errors import Unbounded, Unenforceable
-from jupyter_localllm.assistant.structured import response_format, schema_of
-from jupyter_localllm.engine.grammar import schema_to_gbnf
-from tests.gbnf import Grammar
+from jupyter_localllm.assistant.structured import response_format
+from tests.schema_sentences import sentences
 from tests.typed_schemas import SCHEMAS, SINGLE, STRUCTS, TYPES
 
+pytestmark = pytest.mark.usefixtures("deep_recursion")
+
 N_SENTENCES = 30
-
-
-@pytest.fixture(autouse=True)
-def deep_recursion() -> Iterator[None]:
-    """Let the reader of grammars follow a text of hundreds of nested options."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(9000)
-    yield
-    sys.setrecursionlimit(before)
-
-
-def sentences(schema: dict[str, Any], budget: int) -> Iterator[Any]:
-    """Yield values that the grammar of a schema allows, as they are used."""
-    form = response_format(schema, budget_chars=budget)
-    assert form.json_schema is not None
-    grammar = Grammar(schema_to_gbnf(form.json_schema.schema), may_be_open=True)
-    for seed in range(N_SENTENCES):
-        yield without_repeats(json.loads(grammar.sentence(seed)), schema)[0]
+BUDGET = 300
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_every_sentence_is_a_value_of_the_type(name: str) -> None:
     adapter = pydantic.TypeAdapter(TYPES[name])
-    schema = schema_of(TYPES[name])
-    for value in sentences(schema, 300):
-        assert check_value(value, schema) == "", value
+    for value in sentences(TYPES[name], N_SENTENCES, BUDGET):
         adapter.validate_json(json.dumps(value))
 
 
 @pytest.mark.parametrize("name", STRUCTS)
 def test_every_sentence_is_a_value_of_the_struct(name: str) -> None:
-    schema = schema_of(STRUCTS[name])
-    for value in sentences(schema, 300):
-        assert check_value(value, schema) == "", value
+    for value in sentences(STRUCTS[name], N_SENTENCES, BUDGET):
         msgspec.json.decode(json.dumps(value), type=STRUCTS[name])
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_sentence_fits_the_schema(name: str) -> None:
-    schema = schema_of(SCHEMAS[name])
-    values = list(sentences(schema, 300))
-    for value in values:
-        assert check_value(value, schema) == "", value
+    values = list(sentences(SCHEMAS[name], N_SENTENCES, BUDGET))
     n_different = len({json.dumps(value) for value in values})
     assert (n_different == 1) == (name in SINGLE), values
 
@@ -102,7 +78,7 @@ def test_what_no_grammar_can_say_and_no_value_fits_is_refused_by_its_keyword(
     inside = {"properties": {"p": schema}, "required": ["p"]}
     for whole, place in ((schema, "at `$`"), (inside, "at `$.p")):
         with pytest.raises((Unbounded, Unenforceable), match=re.escape(said)) as raised:
-            response_format(whole, budget_chars=300)
+            response_format(whole, budget_chars=BUDGET)
         assert place in str(raised.value)
 
 
@@ -114,7 +90,7 @@ def test_an_optional_field_that_cannot_be_enforced_is_refused_and_not_left_out()
 
 
 def test_a_discriminated_union_keeps_all_alternatives() -> None:
-    kinds = {value["kind"] for value in sentences(schema_of(TYPES["discriminated"]), 300)}
+    kinds = {value["kind"] for value in sentences(TYPES["discriminated"], N_SENTENCES, BUDGET)}
     assert kinds == {"cat", "dog"}
 
 
