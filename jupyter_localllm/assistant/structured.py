@@ -147,7 +147,7 @@ def response_format(schema: dict[str, Any], *, budget_chars: int | None = None) 
     Parameters
     ----------
     schema : dict
-        A JSON schema.
+        A JSON schema, as ``schema_of`` returns it.
     budget_chars : int, optional
         About how long an answer may become; open texts and lists get a limit that keeps to it.
 

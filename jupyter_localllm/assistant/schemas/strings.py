@@ -99,7 +99,7 @@ def tight_string(schema: dict[str, Any], budget: int, forbidden: list[Any]) -> d
     Unenforceable
         No grammar can say it.
     """
-    least = math.ceil(schema.get("minLength", 0))
+    least = schema.get("minLength", 0)
     asked = schema.get("maxLength")
     if asked is not None and asked < least:
         raise Unbounded(f"`minLength` {least} is above `maxLength` {asked}")
@@ -112,7 +112,7 @@ def tight_string(schema: dict[str, Any], budget: int, forbidden: list[Any]) -> d
     shortest = lengths(tree)[0] if tree is not None else 0
     most = max(room, least, shortest)
     if asked is not None:
-        most = min(most, math.floor(asked))
+        most = min(most, asked)
     words = [word for word in forbidden if isinstance(word, str)]
     tree = tree or (_avoiding(words, 0, least, most) if words else _free(least, most))
     limited = _limited(tree, most) if shortest <= most else None

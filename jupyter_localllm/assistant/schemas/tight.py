@@ -57,7 +57,6 @@ _NEWER = {
     "minContains": "dependentRequired",
     "maxContains": "dependentRequired",
 }
-_COUNTS = ("minItems", "maxItems", "minContains", "maxContains", "minProperties", "maxProperties")
 _SIGNS = {
     "object": ("properties", "required", "additionalProperties", "patternProperties",
                "propertyNames", "minProperties"),
@@ -165,11 +164,10 @@ class Tightener:
         return result, path
 
     def _plain(self, schema: Any) -> Any:
-        """Return the schema with its counts as whole numbers, and bounds as they are said now."""
+        """Return the schema with the keywords of its draft, and bounds as they are said now."""
         if not isinstance(schema, dict):
             return schema
         schema = without(schema, *self._ignored)
-        schema |= {name: int(schema[name]) for name in _COUNTS if name in schema}
         for keyword, plain in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
             # In the fourth draft, a flag beside the bound.
             flag = schema.get(keyword)
