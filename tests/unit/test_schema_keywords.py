@@ -268,6 +268,11 @@ def test_an_object_without_one_name_may_have_others() -> None:
     assert any(found) and not any("a" in value for value in found)
 
 
+@pytest.mark.parametrize("keyword", ["minProperties", "maxProperties"])
+def test_what_counts_names_and_says_no_type_has_objects(keyword: str) -> None:
+    assert all(isinstance(value, dict) for value in sentences({keyword: 2}))
+
+
 def test_each_alternative_of_one_of_two_names_is_there() -> None:
     found = {tuple(value) for value in sentences(FITTING["one of two names"])}
     assert found == {("a",), ("b",)}

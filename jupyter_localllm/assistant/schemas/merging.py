@@ -24,21 +24,23 @@ _LOWER = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties
 #: Both must hold for the same part of a value.
 _NESTED = {"additionalProperties", "propertyNames", "additionalItems", "contains",
            "unevaluatedProperties", "unevaluatedItems"}  # fmt: skip
-_EQUAL = {"pattern", "format", "_part", "contentEncoding", "contentMediaType"}
+_EQUAL = {"_part", "contentEncoding", "contentMediaType"}
 #: Say nothing about values.
 NOTES = {
     "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default",
     "examples", "deprecated", "readOnly", "writeOnly", "discriminator", "$anchor", "$vocabulary",
     "contentSchema",
 }  # fmt: skip
-_KINDS = {
-    "minLength": "string", "maxLength": "string", "pattern": "string", "format": "string",
-    "minimum": "number", "maximum": "number", "exclusiveMinimum": "number",
-    "exclusiveMaximum": "number", "multipleOf": "number", "items": "array", "minItems": "array",
-    "maxItems": "array", "uniqueItems": "array", "contains": "array", "prefixItems": "array",
-    "required": "object", "properties": "object", "minProperties": "object",
-    "maxProperties": "object", "additionalProperties": "object", "patternProperties": "object",
+#: Keywords that speak of values of one kind, and are taken to ask for it where no type is said.
+SIGNS = {
+    "object": ("properties", "required", "additionalProperties", "patternProperties",
+               "propertyNames", "minProperties", "maxProperties"),
+    "array": ("items", "prefixItems", "minItems", "maxItems", "contains", "uniqueItems"),
+    "string": ("pattern", "minLength", "maxLength", "format", "contentEncoding"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }  # fmt: skip
+#: An encoding is a note: no text is forbidden by it.
+_KINDS = {key: kind for kind, keys in SIGNS.items() for key in keys if key != "contentEncoding"}
 
 
 def merged(first: Any, second: Any) -> Any:
@@ -133,10 +135,10 @@ def _tuple_keywords(schema: Schema) -> tuple[str, str] | None:
     return ("prefixItems", "items") if "prefixItems" in schema else None
 
 
-def _conjunction(*schemas: Any) -> Any:
-    """Return what asks for all of these, without ``allOf`` in ``allOf``."""
+def _conjunction(first: Any, second: Any) -> Any:
+    """Return what asks for both, without ``allOf`` in ``allOf``."""
     parts: list[Any] = []
-    for schema in schemas:
+    for schema in (first, second):
         is_joined = isinstance(schema, dict) and list(schema) == ["allOf"]
         parts += schema["allOf"] if is_joined else [] if schema is True else [schema]
     return parts[0] if len(parts) == 1 else {"allOf": parts} if parts else True
@@ -220,7 +222,7 @@ def complement(schema: Any, resolved: Callable[[Any], Any]) -> Any:
     kinds = {_KINDS[keyword] for keyword in schema if keyword in _KINDS}
     if "type" not in schema:
         # A keyword forbids nothing to values of another kind, so they all fit.
-        options = [{"allOf": [{"type": list(kinds)}, option]} if kinds else option
+        options = [{"allOf": [{"type": sorted(kinds)}, option]} if kinds else option
                    for option in options]  # fmt: skip
     return options[0] if len(options) == 1 else {"anyOf": options}
 

@@ -14,7 +14,7 @@ from .arrays import tight_array
 from .checks import distinct, validator_of
 from .errors import SchemaRefused, Unbounded, Unenforceable
 from .exclusive import apart, excludes
-from .merging import TYPES, complement, merged
+from .merging import SIGNS, TYPES, complement, merged
 from .numbers import tight_number
 from .objects import tight_object
 from .references import References
@@ -57,13 +57,6 @@ _NEWER = {
     "minContains": "dependentRequired",
     "maxContains": "dependentRequired",
 }
-_SIGNS = {
-    "object": ("properties", "required", "additionalProperties", "patternProperties",
-               "propertyNames", "minProperties"),
-    "array": ("items", "prefixItems", "minItems", "maxItems", "contains", "uniqueItems"),
-    "string": ("pattern", "minLength", "maxLength", "format", "contentEncoding"),
-    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-}  # fmt: skip
 
 
 def tight_schema(schema: Schema, budget_chars: int | None = None) -> Schema:
@@ -311,7 +304,7 @@ def _filled(schema: Schema, forbidden: list[Any], keyword: str) -> Schema:
 
 def _kinds(schema: Schema) -> str | list[str]:
     """Return the kinds of values where the schema names none."""
-    found = [kind for kind, keys in _SIGNS.items() if any(key in schema for key in keys)]
+    found = [kind for kind, keys in SIGNS.items() if any(key in schema for key in keys)]
     if found:
         return found[0]
     return list(TYPES) if "_forbidden" in schema else ["string", "number", "boolean", "null"]
