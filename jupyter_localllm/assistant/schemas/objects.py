@@ -40,7 +40,7 @@ def tight_object(
     gone = [name for name, child in properties.items() if child is False and name not in required]
     if len(gone) == len(properties):
         return _open_object(tightener, schema, gone, budget, path, place)
-    if len(required) > (len(required) if most is None else most):
+    if most is not None and len(required) > most:
         raise Unbounded(f"`maxProperties` {most} is less than what is `required`")
     tight = _visited(tightener, properties, required, budget, path, place)
     while len(required) < least:

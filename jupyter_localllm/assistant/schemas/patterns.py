@@ -92,7 +92,8 @@ def others(taken: Chars, last: int = _LAST) -> Chars:
     return Chars(tuple(r for r in left if r[0] <= r[1]))
 
 
-def _single(letter: str) -> Chars:
+def single(letter: str) -> Chars:
+    """Return the class of one character."""
     return Chars(((ord(letter), ord(letter)),))
 
 
@@ -187,10 +188,10 @@ class _Reader:
             case "^" | "$":
                 return Anchor(letter == "^")
             case ".":
-                return others(_single("\n"))
+                return others(single("\n"))
             case "\\":
                 return self._escape()
-        return _single(letter)
+        return single(letter)
 
     def _group(self) -> Node:
         opening = _GROUP.match(self._text, self.at)
@@ -214,7 +215,7 @@ class _Reader:
             return Anchor(letter == "A")
         if letter in ("b", "B"):
             raise self._refused("a word boundary")
-        return _single(self._escaped(letter))
+        return single(self._escaped(letter))
 
     def _escaped(self, letter: str) -> str:
         width = {"x": 2, "u": 4, "U": 8}.get(letter)
@@ -344,8 +345,6 @@ def _class_of(ranges: tuple[Range, ...]) -> str:
     unsafe = [code for code in _UNSAFE if any(low <= code <= high for low, high in ranges)]
     kept = _without_unsafe(ranges)
     if kept:
-        if len(kept) == 1 and kept[0][0] == kept[0][1] and chr(kept[0][0]).isalnum():
-            return f"[{_sign(kept[0][0])}]"
         inside = "".join(
             _sign(low) if low == high else f"{_sign(low)}-{_sign(high)}" for low, high in kept
         )

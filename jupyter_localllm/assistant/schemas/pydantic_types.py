@@ -45,9 +45,7 @@ _BOUND_CHECKS = "pydantic._internal._validators"
 _FIRST_DAY, _LAST_DAY = date(1000, 1, 1), date(2999, 12, 31)
 _MONTH_DAY = FORMATS["date"].removeprefix("[12][0-9]{3}-")
 _TIME = FORMATS["time"]
-_REAL = "(0|[1-9][0-9]{0,8})([.][0-9]{1,6})?"
-_HOST = "[a-z][a-z0-9]{0,20}[.](com|org|net)"
-_PATH = "(/[a-z0-9_-]{1,20})"
+_REAL = FORMATS["decimal"].removeprefix("-?")
 
 #: What is a set of signs in a set to pydantic, and are signs of one set to JSON Schema.
 _OF_RUST = re.compile(r"(?<!\\)\[(\\.|[^]\\])*?(\[|&&|--|~~)")
@@ -284,8 +282,8 @@ def _url(said: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
     if "https" in schemes:
         return said
     options = [
-        f"file://{_PATH}{{1,3}}" if scheme == "file"
-        else f"{re.escape(scheme)}://{_HOST}{_PATH}{{0,3}}"
+        "file://(/[a-z0-9_-]{1,20}){1,3}" if scheme == "file"
+        else FORMATS["uri"].replace("https", re.escape(scheme), 1)
         for scheme in schemes
     ]  # fmt: skip
     rest = {key: value for key, value in said.items() if key != "format"}

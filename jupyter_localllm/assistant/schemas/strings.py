@@ -23,6 +23,7 @@ from .patterns import (
     chars,
     others,
     read_pattern,
+    single,
     written,
 )
 
@@ -58,9 +59,7 @@ FORMATS = {
     "ipv4": _IPV4,
     "ipvanyaddress": _IPV4,
     "ipv4interface": f"{_IPV4}/24",
-    "ipvanyinterface": f"{_IPV4}/24",
     "ipv4network": f"{_OCTET}[.]{_OCTET}[.]{_OCTET}[.]0/24",
-    "ipvanynetwork": f"{_OCTET}[.]{_OCTET}[.]{_OCTET}[.]0/24",
     "ipv6": _IPV6,
     "ipv6interface": f"{_IPV6}/64",
     "ipv6network": "([0-9a-f]{1,4}:){4}:/64",
@@ -76,6 +75,7 @@ FORMATS = {
 }
 FORMATS |= dict.fromkeys(("url", "uri", "iri", "uri-reference", "iri-reference"), _URI)
 FORMATS |= dict.fromkeys(("email", "idn-email", "name-email"), _EMAIL)
+FORMATS |= {f"ipvany{what}": FORMATS[f"ipv4{what}"] for what in ("interface", "network")}
 FORMATS |= {"uri-template": _URI, "idn-hostname": FORMATS["hostname"]}
 FORMATS |= {f"uuid{number}": _UUID % number for number in range(1, 9)}
 
@@ -171,8 +171,7 @@ def _avoiding(words: list[str], depth: int, least: int, most: int) -> Node:
     for letter in firsts:
         tails = [word[1:] for word in words if word[:1] == letter]
         if depth + 1 < most or "" not in tails:
-            begun = Chars(((ord(letter), ord(letter)),))
-            options.append(Row((begun, _avoiding(tails, depth + 1, least, most))))
+            options.append(Row((single(letter), _avoiding(tails, depth + 1, least, most))))
     return Either(tuple(options))
 
 
