@@ -46,7 +46,7 @@ def to_markdown(chat: Chat) -> str:
         if message.role == "user":
             parts += ["## Question", *_question(message)]
         else:
-            parts += [_answer_heading(message, "##"), closed(message.content), _ending(message)]
+            parts += [_answer_heading(message), closed(message.content), _ending(message)]
     return "\n\n".join(part.strip("\r\n") for part in parts if part.strip()) + "\n"
 
 
@@ -54,9 +54,9 @@ def _title(chat: Chat) -> str:
     return _escaped(" ".join(chat.title.split())) or "Chat"
 
 
-def _answer_heading(message: MessageRecord, marks: str) -> str:
+def _answer_heading(message: MessageRecord) -> str:
     by = f" ({_escaped(message.model)})" if message.model else ""
-    return f"{marks} Answer{by}"
+    return f"## Answer{by}"
 
 
 def _question(message: MessageRecord) -> list[str]:
@@ -116,7 +116,7 @@ def to_notebook(chat: Chat) -> str:
 
 def _answer_cells(message: MessageRecord) -> list[tuple[str, str]]:
     cells: list[tuple[str, str]] = []
-    prose = f"{_answer_heading(message, '##')}\n\n"
+    prose = f"{_answer_heading(message)}\n\n"
     for part in split(closed(message.content)):
         if not isinstance(part, CodeBlock):
             # Opened in Lab, a cell's pictures load by themselves; the chat has not shown them.
@@ -214,11 +214,10 @@ def _check_fields(raw: dict[str, Any]) -> None:
         raise invalid_chat("it holds no chat")
     messages = chat.get("messages", [])
     records = messages if isinstance(messages, list) else []
-    known = {**dict.fromkeys(range(len(records)), MessageRecord), -1: Chat}
-    for number, record in enumerate([chat, *records], start=-1):
+    for record, noun in [(chat, Chat), *((each, MessageRecord) for each in records)]:
         if not isinstance(record, dict):
             continue
-        unknown = sorted(set(record) - set(known[number].__struct_fields__))
+        unknown = sorted(set(record) - set(noun.__struct_fields__))
         if unknown:
             raise invalid_chat(f"it has a field that is not known: {unknown[0][:40]}")
 

@@ -49,8 +49,7 @@ def in_order(messages: Sequence[MessageRecord]) -> list[MessageRecord]:
         if not 0 <= message.created_ms <= MAX_EXACT:
             raise invalid_chat("the time of a message is out of range")
         children.setdefault(message.parent_id, []).append(message)
-    placed: set[str | None] = {None}
-    if _has_parents_first(messages, placed):
+    if _has_parents_first(messages):
         return list(messages)
     ordered: list[MessageRecord] = []
     waiting = deque(children.get(None, []))
@@ -63,7 +62,8 @@ def in_order(messages: Sequence[MessageRecord]) -> list[MessageRecord]:
     return ordered
 
 
-def _has_parents_first(messages: Iterable[MessageRecord], placed: set[str | None]) -> bool:
+def _has_parents_first(messages: Iterable[MessageRecord]) -> bool:
+    placed: set[str | None] = {None}
     for message in messages:
         if message.parent_id not in placed:
             return False

@@ -211,8 +211,7 @@ class _Scanner:
         )
 
     def finish(self) -> list[Prose | CodeBlock]:
-        if self._open is not None:
-            self._end_block(is_closed=False)
+        self._end_block(is_closed=False)
         self._end_prose()
         return self._parts
 

@@ -143,17 +143,13 @@ async def fit(conversation: Conversation, room: Room, count: Count) -> int:
     first = len(turns) - len(costs)
     if first == 0:
         return 0
-    before = [i for i in range(len(turns)) if conversation.start_id(i) == _previous(conversation)]
-    if before and before[0] >= first:
-        return before[0]
+    for number in range(first, len(turns)):
+        if turns[number].question_id == conversation.previous_start_id:
+            return number
     # The newest turn stays where it fits at all: the question most likely speaks of it.
     while used > KEPT_SHARE * room.budget and len(costs) > 1:
         used -= costs.pop()
     return len(turns) - len(costs)
-
-
-def _previous(conversation: Conversation) -> str | None:
-    return conversation.previous_start_id
 
 
 async def _fixed_tokens(conversation: Conversation, room: Room, count: Count) -> int:

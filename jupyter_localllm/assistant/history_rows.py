@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -83,7 +83,7 @@ def renamed(message: MessageRecord, new_ids: dict[str | None, str]) -> MessageRe
     )
 
 
-def summary_of(row: Mapping[str, Any] | sqlite3.Row, snippet: str = "") -> ChatSummary:
+def summary_of(row: sqlite3.Row, snippet: str = "") -> ChatSummary:
     """Return a chat as lists show it; the row has ``n_messages`` too."""
     return ChatSummary(
         chat_id=row["chat_id"],

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...assistant.code_blocks import PYTHON, code_blocks, split
+from ...assistant.code_blocks import code_blocks, split
 from ..lines.parsers import shortened
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class FoundCode:
 def find_code(markdown: str) -> FoundCode:
     """Return the Python code of an answer, without prose and fences."""
     blocks = code_blocks(markdown)
-    ours = [block.code for block in blocks if block.language in PYTHON]
+    ours = [block.code for block in blocks if block.is_python]
     if blocks and not ours:
         language = shortened(blocks[0].language, 30)
         return FoundCode("", f"The code in the answer is {language}, not Python.")
