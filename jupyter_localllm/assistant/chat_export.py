@@ -1,7 +1,7 @@
 """A chat as a file: Markdown and notebook for people, our own JSON to be imported again.
 
-Pure text; ``server`` calls it. Markdown and notebook hold the branch that is shown, our own
-format the whole tree. Nothing is run and nothing rendered: what a model wrote stays text.
+Pure text. Markdown and notebook hold the branch that is shown, our own format the whole tree.
+Nothing is run and nothing rendered: what a model wrote stays text.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The shape of a conversation: messages that hang below one another, and its branches.
 
-Pure. History, export and the chat service call it, so that a tree is judged by one set of rules.
+Pure. Whoever looks at a tree calls it, so that all are judged by one set of rules.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Fences of backticks and of tildes, longer fences around shorter ones, indentation, fences inside
 list items and block quotes, and a fence that never ends, as of an answer that was stopped. What
-is split joins back to the text exactly. Text is put into a fence here too. Pure; called by what
-reads or writes Markdown: prompts, the export and the magics.
+is split joins back to the text exactly. Text is put into a fence here too. Pure.
 
 Source of the rules: CommonMark 0.31, "Fenced code blocks", "Block quotes", "List items".
 """

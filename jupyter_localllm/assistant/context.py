@@ -2,7 +2,7 @@
 
 Pure: no model is asked, nothing is read. The order is stable (system prompt, earlier turns,
 question), so that the KV cache of one answer serves the next. How much of it fits into a context
-window stands in ``fitting``. Called by ``server/``.
+window stands in ``fitting``.
 """
 
 from __future__ import annotations

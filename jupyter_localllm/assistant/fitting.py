@@ -1,7 +1,7 @@
 """How much of a conversation fits into a context window: counting tokens, leaving turns out.
 
-The oldest turns go first; the system prompt and the question are never touched. Called by
-``server/`` with what ``context`` has put together.
+The oldest turns go first; the system prompt and the question are never touched.
+``context`` has put together what is fitted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The kept chats: one SQLite file, keyed by owner; nothing acknowledged is ever lost.
 
-The one door to the history: ``server`` calls it, from one thread at a time. The file itself is
-``history_file``, search ``history_search``, rows ``history_rows``. A call of another owner's chat
-is answered as if there were none.
+The one door to the history, for one thread at a time. The file itself is ``history_file``, search
+``history_search``, rows ``history_rows``. A call of another owner's chat is answered as if there
+were none.
 """
 
 from __future__ import annotations

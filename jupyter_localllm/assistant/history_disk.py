@@ -1,7 +1,4 @@
-"""What the history asks of the file system: private files, which file it is, whose disk it is on.
-
-``history_file`` and ``history_rescue`` call it.
-"""
+"""What the history asks of the file system: private files, which file it is, on whose disk."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Rows of the history file to the nouns of ``chat_protocol`` and back.
 
-Reading is lenient: a row with a damaged part is shown without that part, never lost. ``history``
-and ``history_rescue`` call it.
+Reading is lenient: a row with a damaged part is shown without that part, never lost.
 """
 
 from __future__ import annotations

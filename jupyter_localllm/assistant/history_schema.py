@@ -1,7 +1,7 @@
 """The tables of the history file and how an older file becomes a newer one.
 
-``history_file`` runs this. A migration is a tuple of statements; all that are missing run in one
-transaction. A released migration is never changed: what is new is appended.
+A migration is a tuple of statements; all that are missing run in one transaction. A released
+migration is never changed: what is new is appended.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Full-text search over titles and messages, with SQLite's trigram index where it has one.
 
 The index is a copy that may lag behind or be missing: a search brings it up to date first, and
-reads the texts themselves where there is none. ``history`` alone calls it. What the user types
-is only ever bound as a value; of FTS5's language it can use nothing.
+reads the texts themselves where there is none. What the user types is only ever bound as a value;
+of FTS5's language it can use nothing.
 """
 
 from __future__ import annotations
