@@ -71,8 +71,7 @@ soak: env-test
 	$(VENV)/bin/python -m pytest -m soak $(TEST_ARGS)
 
 bench: env-test browser
-	@[ -e $(STAMPS)/bench-$(PACKAGE_SUM) ] || { \
-		$(PIP) install --quiet -e ".[bench]" && touch $(STAMPS)/bench-$(PACKAGE_SUM); }
+	$(call install_project,bench,[bench])
 	$(VENV)/bin/python -m benchmarks.engine
 	$(VENV)/bin/python -m benchmarks.overhead
 	$(VENV)/bin/python -m benchmarks.magics

@@ -27,7 +27,7 @@ EVERYONE = {"protocol", "chat_protocol", "errors"}
 ALLOWED: dict[str, set[str]] = {
     "": {"magics", "server"},
     "errors": set(),
-    "protocol": {"errors"},
+    "protocol": set(),
     "chat_protocol": {"protocol"},
     "openai_api": set(),
     "models": set(),
@@ -40,6 +40,9 @@ ALLOWED: dict[str, set[str]] = {
     "assistant": {"client", "models"},
     "course": {"assistant"},
 }
+
+#: Layers whose place is decided, and which have no module yet.
+PLANNED = {"course"}
 
 #: Third-party packages and the only layers, or single modules, that may import them.
 CONFINED = {
@@ -157,10 +160,10 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_every_layer_is_in_the_table() -> None:
+def test_the_table_has_the_layers_that_there_are() -> None:
     layers = {path.name.removesuffix(".py") for path in SOURCE.iterdir() if path.suffix == ".py"}
     layers |= {path.parent.name for path in SOURCE.glob("*/__init__.py")}
-    assert layers - {"__init__", "__main__"} <= set(ALLOWED)
+    assert layers - {"__init__", "__main__"} == set(ALLOWED) - {""} - PLANNED
 
 
 @pytest.mark.parametrize("path", FILES, ids=_name)
@@ -202,6 +205,7 @@ def test_no_file_is_too_long(path: Path) -> None:
         ("errors.py", "from .host import model_host"),
         ("errors.py", "from .protocol import Usage"),
         ("protocol.py", "from .chat_protocol import Chat"),
+        ("protocol.py", "from .errors import NotFound"),
         ("chat_protocol.py", "from .errors import NotFound"),
         ("assistant/history.py", "from ..server import app"),
         ("models/gguf.py", "from numpy import ndarray"),
