@@ -129,8 +129,10 @@ export class ModelStatus implements IModelStatus, IDisposable {
     if (this.isDisposed) {
       return;
     }
-    const isLoading = this._status?.models.some(model => model.state === 'loading') ?? false;
-    const wanted = isLoading || this._nWatchers > 0 ? FAST : SLOW;
+    const { models = [], running = 0, waiting = 0 } = this._status ?? {};
+    // What a page says about these is soon wrong.
+    const isPassing = running + waiting > 0 || models.some(model => model.state === 'loading');
+    const wanted = isPassing || this._nWatchers > 0 ? FAST : SLOW;
     if (this._poll.frequency.interval !== wanted.interval) {
       this._poll.frequency = wanted;
       if (wanted === FAST && this._nWatchers > 0) {
