@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 #: Names of Python, and of nothing, in which a model marks what can be run in a Python kernel.
-PYTHON = frozenset({"", "python", "python3", "py", "py3", "ipython", "ipython3"})
+_PYTHON = frozenset({"", "python", "python3", "py", "py3", "ipython", "ipython3"})
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _OPENING = re.compile(r"(?P<fence>`{3,}(?=[^`]*$)|~{3,})[ \t]*(?P<info>.*)")
@@ -66,7 +66,7 @@ class CodeBlock:
     @property
     def is_python(self) -> bool:
         """Whether it can go into a code cell of a Python notebook."""
-        return self.language in PYTHON
+        return self.language in _PYTHON
 
 
 def code_blocks(markdown: str) -> list[CodeBlock]:

@@ -137,6 +137,7 @@ def test_a_model_is_unloaded_only_if_it_was_loaded(
     asking: InteractiveShell, capsys: pytest.CaptureFixture[str], scripted_model: Path
 ) -> None:
     name = scripted_model.stem
+    asking.run_cell("%llm unload")
     asking.run_cell("%%llm\nHELLO")
     assert f"Unloaded {name}; the memory" in output(asking, capsys, f"%llm unload {name}")
     again = output(asking, capsys, f"%llm unload {scripted_model}")
