@@ -120,7 +120,7 @@ def conversation_text(chat: Chat) -> str:
         who += _ENDS.get(message.state, "")
         labels = ", ".join(item.label for item in message.context)
         about = " ".join(filter(None, [message.action, labels and f"({labels})"]))
-        lines += [f"{who}: {about}".rstrip() if about else f"{who}:", message.content.strip(), ""]
+        lines += [f"{who}: {about}".rstrip(), *filter(None, [message.content.strip()]), ""]
     return terminal_text("\n".join(lines).strip())
 
 

@@ -5,14 +5,12 @@ Called by ``magics.py``; loaded when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
-from IPython.display import display
 
-from ..assistant.safe_markdown import safe_markdown
-from .output.display import terminal_text
+from .answers.formats import shape_of
+from .output.display import publish_output, terminal_text
 from .output.frontend import is_rich
 from .output.plain_output import print_line
 
@@ -54,7 +52,4 @@ def show_again(shell: InteractiveShell, answers: Answers, part: str, kind: str) 
     if not is_rich(shell, kind):
         print_line(terminal_text(answer.text))
         return
-    bundle = {"text/markdown": safe_markdown(answer.text).text, "text/plain": answer.text}
-    # IPython leaves it untyped.
-    publish: Callable[..., object] = display
-    publish(bundle, raw=True)
+    publish_output(None, shape_of(answer.format)(answer.text), {}, is_new=True)

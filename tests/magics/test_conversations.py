@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -64,6 +65,13 @@ def test_an_answer_that_is_not_whole_is_marked_and_its_model_has_a_name(
     )
     memory.keep(question, answer_record(answer, question), "")
     assert f"\nsmol{mark}:\nHalf" in conversation_text(memory.as_chat())
+
+
+def test_a_question_that_is_an_action_alone_takes_one_line() -> None:
+    memory = Memory()
+    question, answer = turn("a")
+    memory.keep(msgspec.structs.replace(question, action="fix", content=""), answer, "")
+    assert conversation_text(memory.as_chat()).startswith("You: fix\n\nAnswer:\nRe: a")
 
 
 def test_a_cell_run_again_sees_what_was_before_it_and_replaces_its_turn() -> None:

@@ -82,6 +82,18 @@ def test_html_is_source_unless_rendered(kernel: KernelSession) -> None:
     assert data["text/plain"] == SCRIPTS["PAGE"]
 
 
+def test_an_answer_is_shown_again_as_what_it_is(kernel: KernelSession) -> None:
+    for name, trigger in (("text", "WORDS"), ("math", "FORMULA"), ("svg", "GRAPH")):
+        shown = last(kernel.run(f"%%llm -f {name}\n{trigger}\n").check_ok())
+        assert last(kernel.run("%llm show").check_ok()) == shown
+        [value] = kernel.run("_llm.last").check_ok().of_type("execute_result")
+        assert value["content"]["data"].get("text/markdown") == shown.get("text/markdown")
+    # Rendering is a wish of that one cell.
+    source = last(kernel.run("%%llm -f html\nPAGE\n").check_ok())
+    kernel.run("%%llm -f html --render\nPAGE\n").check_ok()
+    assert last(kernel.run("%llm show").check_ok()) == source
+
+
 def test_no_other_format_makes_html(kernel: KernelSession) -> None:
     for name, trigger in itertools.product(
         ("markdown", "text", "math", "mermaid", "json", "code", "table"), ("PAGE", "ROWS")

@@ -119,10 +119,10 @@ class LastAnswer:
     def __str__(self) -> str:
         return self.text
 
-    def _repr_markdown_(self) -> str:
-        from ...assistant.safe_markdown import safe_markdown
+    def _repr_markdown_(self) -> str | None:
+        from .formats import shape_of
 
-        return safe_markdown(self.text).text
+        return shape_of(self.format)(self.text).markdown
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(self.text)

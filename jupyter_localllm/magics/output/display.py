@@ -167,9 +167,9 @@ class RichDisplay(AnswerDisplay):
 
 
 def publish_output(
-    display_id: str, shown: Shown, metadata: dict[str, Any], *, is_new: bool
+    display_id: str | None, shown: Shown, metadata: dict[str, Any], *, is_new: bool
 ) -> None:
-    """Show an output, or another state of one that is there."""
+    """Show an output, or another state of one that is there; without an id it stays as it is."""
     bundle: dict[str, Any] = {"text/plain": shown.plain}
     if shown.picture is not None:
         bundle, sizes = shown.picture._repr_mimebundle_()
