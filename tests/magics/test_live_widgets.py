@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from jupyter_localllm.errors import CodeRefused
-from jupyter_localllm.magics.execution.consent import ask_consent
+from jupyter_localllm.magics.execution.consent import Consent, ask_consent
+from jupyter_localllm.magics.execution.execute import run_code
 from jupyter_localllm.magics.output.passing_output import PassingOutput
 from jupyter_localllm.magics.output.progress_widget import ProgressLine
 from tests.gguf_builders.scripted import build_scripted
@@ -184,6 +185,16 @@ def test_an_interrupt_ends_the_question(start_kernel: StartKernel, tmp_path: Pat
     assert cell.reply["status"] == "error"
     assert not (tmp_path / "s").exists()
     check_is_gone(cell)
+
+
+def test_consent_is_for_the_exact_code(make_shell: Callable[..., Any]) -> None:
+    shell, consent = make_shell(), Consent("ran = 1")
+    for changed in ("ran = 1 ", "ran = 2", "ran = 1\nimport os", ""):
+        with pytest.raises(CodeRefused, match="not the one that was agreed to"):
+            run_code(shell, changed, consent=consent)
+    assert "ran" not in shell.user_ns
+    run_code(shell, "ran = 1", consent=consent)
+    assert shell.user_ns["ran"] == 1
 
 
 @pytest.mark.parametrize(

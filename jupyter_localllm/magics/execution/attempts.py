@@ -208,11 +208,11 @@ class Attempts:
         code: str = conclusion.value
         facts: dict[str, Any] = {"code": code, "attempt": number}
         self._conclude(display, conclusion, **facts)
-        if self._question.confirm:
-            ask_consent(self._shell, code)
+        consent = ask_consent(self._shell, code) if self._question.confirm else None
         run = run_code(
             self._shell,
             code,
+            consent=consent,
             time_limit_s=self._question.time_limit_s,
             show_again=self._show_again,
         )

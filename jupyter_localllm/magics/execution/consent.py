@@ -1,12 +1,13 @@
 """``--confirm``: asking whether exactly this code may run.
 
 With buttons where their clicks arrive while a cell runs, else by ``input()``; where nobody can be
-asked, the answer is no. An agreement is kept nowhere: the next run asks anew. Called by
-``attempts.py``.
+asked, the answer is no. An agreement holds for one text, in memory, for this one run:
+``attempts.py`` asks, and ``execute.py`` runs nothing else.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,28 @@ _HIDDEN = re.compile(
 _QUESTION = "Run this code? [y/N] "
 
 
-def ask_consent(shell: InteractiveShell, code: str) -> None:
+class Consent:
+    """What was agreed to: the digest of one text."""
+
+    def __init__(self, code: str) -> None:
+        self._digest = _digest(code)
+
+    def check(self, code: str) -> None:
+        """Refuse code that is not, character for character, what was agreed to.
+
+        Raises
+        ------
+        CodeRefused
+            It is another text.
+        """
+        if _digest(code) != self._digest:
+            raise CodeRefused(
+                "The code is not the one that was agreed to, so it was not run.",
+                "Ask again, and read the code that is shown.",
+            )
+
+
+def ask_consent(shell: InteractiveShell, code: str) -> Consent:
     """Ask about the code, which is shown above, and wait for the answer.
 
     Raises
@@ -50,6 +72,7 @@ def ask_consent(shell: InteractiveShell, code: str) -> None:
         raise CodeStopped("The code was not run.") from None
     if not agreed:
         raise CodeRefused("The code was not run.", "It is shown above; copy what you want of it.")
+    return Consent(code)
 
 
 def _ask_with_input(shell: InteractiveShell) -> bool:
@@ -63,3 +86,7 @@ def _ask_with_input(shell: InteractiveShell) -> bool:
         return input(_QUESTION).strip().lower() in {"y", "yes"}
     except EOFError:
         return False
+
+
+def _digest(code: str) -> bytes:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()

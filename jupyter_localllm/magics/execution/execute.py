@@ -25,6 +25,8 @@ from .time_limit import Interrupts, TimeLimitReached, drop_own_frames
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .consent import Consent
+
 #: Held while generated code runs, whichever thread of it asks for more.
 _running = threading.Lock()
 
@@ -121,6 +123,7 @@ def run_code(
     shell: InteractiveShell,
     code: str,
     *,
+    consent: Consent | None = None,
     time_limit_s: float | None = None,
     show_again: Callable[[], None] = lambda: None,
 ) -> CodeRun:
@@ -128,14 +131,25 @@ def run_code(
 
     Parameters
     ----------
+    consent : Consent, optional
+        What was agreed to, where the person was asked; other code is not run.
     time_limit_s : float, optional
         After so many seconds the code is interrupted, as the person could do. Python code in the
         main thread stops; a long call of a compiled library stops when it comes back. Code that
         swallows each interrupt goes on, and the person is told.
     show_again : callable, optional
         Shows the code once more where it has cleared its cell's outputs.
+
+    Raises
+    ------
+    CodeRefused
+        It is other code than what was agreed to.
+    UsageError
+        It cannot be run here, or is run by code that runs here.
     """
     refuse_inside_run()
+    if consent is not None:
+        consent.check(code)
     if _needs_event_loop(shell, code):
         raise UsageError(
             "The code uses await outside of a function, which -x cannot run. "
