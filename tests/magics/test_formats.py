@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from jupyter_localllm.errors import AnswerUnusable
 from jupyter_localllm.magics import register
 from tests.gguf_builders.scripted import build_scripted
+from tests.magics.conftest import owner_of
 from tests.magics.kernel_session import CellRun, KernelSession
 from tests.magics.schemas import SCHEMAS
 
@@ -217,6 +218,8 @@ def test_a_model_is_asked_again_where_a_validator_says_no(
     )
     assert "v" not in asking.user_ns
     assert "Attempt 1 of 2 failed: The answer does not fit" in capsys.readouterr().out
+    told = owner_of(asking).answers().newest
+    assert told is not None and "Value error, no number is low enough." in told.question
 
 
 def test_unique_items_are_unique_whatever_the_model_says(kernel: KernelSession) -> None:

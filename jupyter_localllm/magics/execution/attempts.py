@@ -14,7 +14,7 @@ import msgspec
 
 from ...assistant.code_blocks import fenced
 from ...assistant.diagrams.repair_turn import repair_text
-from ...errors import AnswerUnusable, DiagramInvalid, LocalLLMError
+from ...errors import AnswerCut, AnswerUnusable, DiagramInvalid, LocalLLMError
 from ...protocol import ChatCompletionRequest, ChatMessage
 from ..actions import DRAWN, ENFORCED
 from ..answers.conclusions import Conclusion, conclude, shown_code
@@ -49,6 +49,8 @@ _REPAIR_CODE = (
     "This cannot be run. {problem} "
     "Answer with the whole code in one Python code block, and nothing else."
 )
+#: A grammar has seen to the rest: what is wrong is what a validator says.
+_REPAIR_DATA = "{problem} Answer again with that put right, and nothing else."
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,11 @@ class Attempts:
         error = conclusion.error
         assert error is not None
         display.conclude(None, note="", error_code=error.error_code)
-        repair = _REPAIR_CODE.format(problem=error.message) if self._question.execute else ""
+        repair = ""
+        if self._question.execute:
+            repair = _REPAIR_CODE.format(problem=error.message)
+        elif self._schema is not None and not isinstance(error, AnswerCut):
+            repair = _REPAIR_DATA.format(problem=error.message)
         return _Failure(shortened(error.message, 160), safe_and_closed(answer.text), repair, error)
 
     def _undrawn(self, display: AnswerDisplay, broken: BrokenDiagram) -> _Failure:
