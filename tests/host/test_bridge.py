@@ -16,8 +16,7 @@ import pytest
 
 from jupyter_localllm.client import bridge
 from jupyter_localllm.client.bridge import Bridge
-
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals")
+from tests.platforms import needs_fork, needs_signals
 
 
 @pytest.fixture
@@ -136,6 +135,7 @@ def test_error_of_the_consumer_closes_the_source(own: Bridge) -> None:
     assert source.closed.is_set()
 
 
+@needs_signals
 def test_interrupt_while_waiting_closes_the_source_within_a_second(own: Bridge) -> None:
     source = Source(hang_at=3)
     seen = []
@@ -152,6 +152,7 @@ def test_interrupt_while_waiting_closes_the_source_within_a_second(own: Bridge) 
     assert list(own.iterate(Source(stop_after=2).items())) == [1, 2]
 
 
+@needs_signals
 def test_interrupt_does_not_wait_for_a_source_that_will_not_close(own: Bridge) -> None:
     hanging, never = threading.Event(), asyncio.Event()
 
@@ -170,6 +171,7 @@ def test_interrupt_does_not_wait_for_a_source_that_will_not_close(own: Bridge) -
     assert time.monotonic() - started < 3.0
 
 
+@needs_signals
 def test_interrupt_of_run_cancels(own: Bridge) -> None:
     hanging, cancelled = threading.Event(), threading.Event()
 
@@ -211,6 +213,7 @@ def script(text: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@needs_fork
 def test_forked_child_gets_a_fresh_bridge_and_the_parent_goes_on() -> None:
     done = script(
         "import os, sys\n"

@@ -26,8 +26,9 @@ from jupyter_localllm.host.connection_file import (
     runtime_dir,
     write_connection_file,
 )
+from tests.platforms import needs_unix_sockets
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
+pytestmark = needs_unix_sockets
 
 
 @pytest.fixture

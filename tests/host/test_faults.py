@@ -29,8 +29,9 @@ from tests.host.hosts import (
     worker_pid,
 )
 from tests.model_fixtures import REPLIES
+from tests.platforms import needs_signals
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals")
+pytestmark = needs_signals
 
 #: Crashes are forgotten at once, so that tests of recovery do not wait for the backoff.
 FORGETFUL: dict[str, Any] = {"crash_window_s": 0.0}

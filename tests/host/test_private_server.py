@@ -39,6 +39,7 @@ from tests.host.hosts import (
     worker_pid,
 )
 from tests.model_fixtures import REPLIES
+from tests.platforms import needs_root
 
 
 def socket_of(host: ModelHost) -> str:
@@ -235,7 +236,7 @@ def test_no_port_is_opened(scripted_model: Path) -> None:
     run(main())
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+@needs_root
 def test_another_user_cannot_connect(scripted_model: Path, tmp_path: Path) -> None:
     code = (
         "import os, socket, sys\n"

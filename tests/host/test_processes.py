@@ -22,8 +22,9 @@ from jupyter_localllm.host import launch
 from jupyter_localllm.host.connection_file import ConnectionInfo, read_connection_file
 from tests.host.hosts import chat, collect, text_of
 from tests.model_fixtures import REPLIES
+from tests.platforms import needs_signals
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals")
+pytestmark = needs_signals
 
 #: What the issue allows between the end of a parent and the end of its worker.
 ORPHAN_LIMIT_S = 2.0

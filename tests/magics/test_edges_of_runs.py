@@ -77,7 +77,6 @@ def check_is_as_before(shell: InteractiveShell, capsys: pytest.CaptureFixture[st
     assert "ZeroDivisionError" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("code", ["x = 1", "raise ValueError('x')"])
 def test_an_interrupt_before_any_line_leaves_the_shell_as_it_was(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str], code: str

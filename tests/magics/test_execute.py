@@ -338,7 +338,6 @@ def test_what_runs_can_be_bound(kernel: KernelSession) -> None:
     assert out.startswith("True")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_200_interrupts_of_model_or_code_leave_nothing_behind(

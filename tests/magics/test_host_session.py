@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import select
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -35,6 +34,7 @@ from jupyter_localllm.protocol import (
 )
 from tests.gguf_builders.scripted import SCRIPTS
 from tests.magics.kernel_session import KernelSession
+from tests.platforms import needs_unix_sockets
 
 Result = TypeVar("Result")
 
@@ -177,7 +177,7 @@ class DroppingHost:
         self._thread.join(10)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+@needs_unix_sockets
 @pytest.mark.parametrize("lives_on", [False, True])
 def test_a_dropped_question_is_asked_again_only_if_its_host_is_gone(
     hosts: Callable[[], ChildHost],

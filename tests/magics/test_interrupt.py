@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.magics.kernel_session import CellRun, KernelSession
+from tests.platforms import needs_signals
 
 StartKernel = Callable[..., KernelSession]
 
@@ -147,7 +147,7 @@ def test_an_interrupt_can_be_caught_as_one(start_kernel: StartKernel, slow_model
     assert "caught The answer was stopped." in kernel.finish(asked, cell).check_ok().stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@needs_signals
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGABRT"])
 def test_a_worker_that_dies_costs_one_answer(
     start_kernel: StartKernel, slow_model: Path, name: str
@@ -173,7 +173,7 @@ def test_a_worker_that_dies_costs_one_answer(
     assert after.displays[-1]["data"]["text/plain"].startswith("tick0 tick1")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@needs_signals
 def test_a_host_that_dies_is_replaced_for_the_next_question(
     start_kernel: StartKernel, slow_model: Path
 ) -> None:

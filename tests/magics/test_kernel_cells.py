@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV
 from tests.magics.kernel_session import CellRun, KernelSession
 from tests.magics.wire_tap import WireTap
+from tests.platforms import needs_unix_sockets
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tap listens on a Unix socket")
+pytestmark = needs_unix_sockets
 
 StartKernel = Callable[..., KernelSession]
 

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from jupyter_localllm.host.connection_file import CONNECTION_FILE_ENV
 from tests.gguf_builders.scripted import SCRIPTS
 from tests.magics.kernel_session import KernelSession
 from tests.magics.wire_tap import WireTap
+from tests.platforms import needs_unix_sockets
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tap listens on a Unix socket")
+pytestmark = needs_unix_sockets
 
 PROMPTS = [
     "HELLO {y} {0} {} {",

@@ -69,7 +69,6 @@ def test_a_repair_without_code_leaves_the_error(
     assert current(coding).endswith("ValueError: PROSE")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_repair_that_is_stopped_leaves_the_error(
     coding: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from jupyter_localllm.models.gguf import MAX_TEMPLATE_BYTES, read_header
 from tests.gguf_builders.bad_files import BAD_FILES
 from tests.gguf_builders.tiny import ARCHITECTURES, make_tiny
 from tests.gguf_builders.writer import ValueType
+from tests.platforms import needs_root
 
 ROOT = Path(__file__).parents[2]
 REFUSED = sorted(kind for kind, bad in BAD_FILES.items() if bad.code)
@@ -195,7 +196,7 @@ def test_name_with_nul_is_missing() -> None:
     assert code_of(Path("a\0b.gguf")) == "model_file_missing"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+@needs_root
 def test_file_of_another_user_is_unreadable(tmp_path: Path) -> None:
     path = make_tiny().write(tmp_path / "private.gguf")
     path.chmod(0o600)

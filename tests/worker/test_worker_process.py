@@ -17,6 +17,7 @@ from jupyter_localllm.errors import WorkerError
 from jupyter_localllm.protocol import MAX_BODY_BYTES, ChatCompletionRequest, ChatMessage
 from jupyter_localllm.worker.backend import EngineBackend
 from tests.gguf_builders.scripted import SCRIPTS
+from tests.platforms import needs_signals
 
 from .conftest import KEY, Worker, running_worker
 
@@ -133,7 +134,7 @@ def test_the_end_of_stdin_ends_the_worker_also_while_it_computes(slow_model: Pat
         assert worker.process.returncode == 0
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGTERM") or os.name == "nt", reason="POSIX signals")
+@needs_signals
 def test_sigterm_ends_the_worker(scripted_model: Path) -> None:
     with running_worker(scripted_model) as worker:
         worker.process.send_signal(signal.SIGTERM)
