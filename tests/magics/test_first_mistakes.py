@@ -39,18 +39,24 @@ def shown(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], cell: str
         ("x = 1\n%%llm\nHELLO", "%%llm must be the first line of its cell."),
         ("# comment\n%%llm\nWhat is a list?", "%%llm must be the first line of its cell."),
         ("def f():\n    pass\n%%explain\nx = 1", "%%explain must be the first line of its cell."),
+        ("%%llm -t hot\nhi", "not a number"),
+        ("%llm lst", "did you mean `list`?"),
     ],
 )
-def test_a_question_in_the_wrong_place_is_told_the_right_one(
+def test_a_mistake_stops_run_all_with_one_line_that_says_what_to_write(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str], cell: str, expected: str
 ) -> None:
     register(shell)
     result = shell.run_cell(cell)
-    assert isinstance(result.error_in_exec or result.error_before_exec, UsageError)
+    # Of a cell with a magic in its middle, nothing is run.
+    is_misplaced = "must be the first line" in expected
+    error = result.error_before_exec if is_misplaced else result.error_in_exec
+    assert isinstance(error, UsageError)
     captured = capsys.readouterr()
     assert expected in captured.err
     assert len(captured.err.strip().splitlines()) == 1
     assert "Docstring" not in captured.out
+    assert "Traceback" not in captured.out + captured.err
     assert "x" not in shell.user_ns
 
 

@@ -163,25 +163,6 @@ def test_help_is_found_where_ipython_users_look(
 
 
 @pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("%%llm -t hot\nhi", "not a number"),
-        ("%llm lst", "did you mean `list`?"),
-    ],
-)
-def test_mistakes_are_one_line_and_stop_run_all(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], cell: str, expected: str
-) -> None:
-    register(shell)
-    result = shell.run_cell(cell)
-    assert isinstance(result.error_in_exec, UsageError)
-    captured = capsys.readouterr()
-    assert expected in captured.err
-    assert len(captured.err.strip().splitlines()) == 1
-    assert "Traceback" not in captured.out + captured.err
-
-
-@pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
         ("display", "plain", "plain"),
