@@ -54,7 +54,7 @@ export function ItemText({ item }: { readonly item: ContextItem }): React.JSX.El
   return (
     <div className="jp-LocalLLMChat-itemText">
       {facts.length === 0 ? null : <p className="jp-LocalLLMChat-hint">{facts.join(' · ')}</p>}
-      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolled by the keyboard, too */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- Safari scrolls by keys only what has the focus */}
       <pre tabIndex={0}>{item.text}</pre>
     </div>
   );

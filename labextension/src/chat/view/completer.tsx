@@ -94,7 +94,7 @@ export function CompletionListView(props: CompletionListViewProps): React.JSX.El
       aria-label={trans.__('Commands and mentions')}
     >
       {list.items.map((completion, at) => (
-        // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- the input has the focus and the keys, as in every combobox
+        // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- in a combobox the focus stays in the input, which takes the keys
         <li
           key={`${completion.kind} ${completion.label}`}
           id={optionId(id, at)}

@@ -197,7 +197,7 @@ export function useInput(node: Node): Input {
   const { text, setText, put } = input;
   const onKeyDown = (event: React.KeyboardEvent, withShift: boolean): void => {
     // Keys of an input method are its own, also the one that ends it.
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- only the old code tells that one in Safari
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- Safari tells the key that ends an input method by its old code alone
     if (event.nativeEvent.isComposing || event.nativeEvent.keyCode === 229) {
       return;
     }

@@ -48,7 +48,7 @@ export function MessageList(): React.JSX.Element {
         aria-label={trans.__('Conversation')}
         aria-busy={writingId !== null}
         data-busy={writingId !== null}
-        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolled by the keyboard, too
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- Safari scrolls by keys only what has the focus
         tabIndex={0}
       >
         <div ref={content} className="jp-LocalLLMChat-messagesContent">
