@@ -63,6 +63,10 @@ FITTING: dict[str, dict[str, Any]] = {
         "type": "object", "allOf": [{"properties": properties("ac"),
                                      "unevaluatedProperties": False},
                                     {"properties": properties("b")}]},
+    "names that only the other parts of a definition know": {
+        "type": "object", "properties": {"x": {"$ref": "#/$defs/A"}}, "required": ["x"],
+        "$defs": {"A": {"type": "object", "allOf": [{"properties": properties("a")}],
+                        "unevaluatedProperties": False}}},
     "dependent names in a row": {"type": "object", "properties": {"a": NULL, "d": INTEGER},
                                  "dependentRequired": {"b": ["c"], "a": ["b"]}},
     "dependent names of one that is required": {
@@ -145,6 +149,16 @@ REFUSED: dict[str, tuple[type[Exception], dict[str, Any]]] = {
         Unenforceable,
         {"anyOf": [{"$ref": "#/$defs/a"}, NULL], "$defs": {"a": {"$ref": "#/$defs/a"}}},
     ),
+    "`$ref` #/$defs/b leads to itself": (
+        Unenforceable,
+        {"anyOf": [{"$ref": "#/$defs/b"}, NULL],
+         "$defs": {"b": {"$ref": "#/$defs/b", "unevaluatedProperties": False}}},
+    ),
+    "`unevaluatedProperties` together with `if` at `$.x`": (Unenforceable, {
+        "type": "object", "properties": {"x": {"$ref": "#/$defs/A"}}, "required": ["x"],
+        "$defs": {"A": {"type": "object", "if": {"required": ["a"]},
+                        "then": {"properties": properties("c")},
+                        "unevaluatedProperties": False}}}),
     "`unevaluatedProperties` together with `dependentSchemas`": (
         Unenforceable,
         {

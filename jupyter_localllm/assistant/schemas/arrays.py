@@ -79,7 +79,7 @@ def tight_array(
 
 def _items(schema: Schema) -> tuple[list[Any], Any]:
     """Return the schemas of the first items, and that of all others."""
-    items = schema.get("items", schema.get("unevaluatedItems", True))
+    items = schema.get("items", True)
     if isinstance(items, list):
         return items, schema.get("additionalItems", True)
     return schema.get("prefixItems", []), items

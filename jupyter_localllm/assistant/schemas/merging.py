@@ -15,6 +15,7 @@ from typing import Any
 
 from .checks import same_key
 from .errors import Unenforceable
+from .unions import without
 
 Schema = dict[str, Any]
 
@@ -122,7 +123,7 @@ def _of_one_length(first: Schema, second: Schema) -> tuple[Schema, Schema]:
     result: list[Schema] = []
     for (schema, pair), row in zip(pairs, rows, strict=True):
         rest = schema.get(other if pair else "items", True)
-        bare = {key: value for key, value in schema.items() if key not in (own, other, "items")}
+        bare = without(schema, own, other, "items")
         full = [*row, *[rest] * (length - len(row))]
         result.append({**bare, own: full, **({} if rest is True else {other: rest})})
     return result[0], result[1]
@@ -209,7 +210,7 @@ def complement(schema: Any, resolved: Callable[[Any], Any]) -> Any:
         return True
     if schema is True:
         return False
-    schema = {key: value for key, value in schema.items() if key not in NOTES}
+    schema = without(schema, *NOTES)
     if not schema:
         return False
     if "enum" in schema:
@@ -242,8 +243,6 @@ def _against(keyword: str, value: Any, schema: Schema) -> list[Any]:
             raise Unenforceable("`not` of what a `not` or an `if` inside of it leaves")
         case "_unions":
             return [{"not": {name: options}} for name, options in value]
-        case "not":
-            return [value]
         case "_forbidden":
             return [{"enum": value}]
         case "minimum" | "maximum":
@@ -263,6 +262,6 @@ def _against(keyword: str, value: Any, schema: Schema) -> list[Any]:
                 {"type": "object", "properties": {name: {"not": child}}, "required": [name]}
                 for name, child in value.items()
             ]
-    if keyword in _KINDS or keyword in _NESTED or keyword in ("oneOf", "if", "dependentSchemas"):
+    if keyword in _KINDS or keyword in _NESTED or keyword == "oneOf":
         raise Unenforceable(f"`not` with `{keyword}` in it")
     return []

@@ -62,7 +62,7 @@ def tight_object(
 
 def _rest(schema: Schema) -> Any:
     """Return the schema of values whose names are not told."""
-    return schema.get("additionalProperties", schema.get("unevaluatedProperties", True))
+    return schema.get("additionalProperties", True)
 
 
 def _named(tightener: Tightener, schema: Schema) -> tuple[dict[str, Any], list[str]]:

@@ -23,6 +23,7 @@ from .errors import Unbounded, Unenforceable
 from .numbers import bounds
 from .ranges import dates_between, day_after, numbers_between
 from .strings import FORMATS
+from .unions import without
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
@@ -286,8 +287,7 @@ def _url(said: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
         else FORMATS["uri"].replace("https", re.escape(scheme), 1)
         for scheme in schemes
     ]  # fmt: skip
-    rest = {key: value for key, value in said.items() if key != "format"}
-    return {**rest, "pattern": f"^({'|'.join(options)})$"}
+    return {**without(said, "format"), "pattern": f"^({'|'.join(options)})$"}
 
 
 def _refuse_bounds(schema: Any, what: str) -> None:

@@ -111,15 +111,16 @@ class Tightener:
         """Whether a value fits a schema of this document."""
         return bool(self._validator.evolve(schema=standard(schema)).is_valid(value))
 
-    def resolved(self, schema: Any, path: Path = ()) -> tuple[Any, Path]:
+    def resolved(
+        self, schema: Any, path: Path = (), followed: tuple[str, ...] = ()
+    ) -> tuple[Any, Path]:
         """Return a schema without references, ``allOf``, ``not`` and conditions."""
-        if isinstance(schema, dict) and any(name in schema for name in UNEVALUATED):
-            refuse_hidden(schema, self._references.target)
-            late = {name: schema[name] for name in UNEVALUATED if name in schema}
-            inner, path = self.resolved(without(schema, *late), path)
-            return closed(inner, late), path
-        followed: list[str] = []
         while isinstance(schema, dict):
+            if any(name in schema for name in UNEVALUATED):
+                refuse_hidden(schema, self._references.target)
+                late = {name: schema[name] for name in UNEVALUATED if name in schema}
+                inner, path = self.resolved(without(schema, *late), path, followed)
+                return closed(inner, late), path
             keyword = next((one for one in _REWRITTEN if one in schema), None)
             if keyword is None:
                 break
@@ -129,7 +130,7 @@ class Tightener:
                 case "$ref":
                     if value in followed:
                         raise Unenforceable(f"`$ref` {value} leads to itself")
-                    followed.append(value)
+                    followed = (*followed, value)
                     path = self._entered(value, path)
                     schema = both(rest, self._references.target(value))
                 case "allOf":
@@ -206,7 +207,7 @@ class Tightener:
         return self._of_kind(schema, kinds, budget, path, place)
 
     def _of_kind(self, schema: Schema, kind: str, budget: int, path: Path, place: str) -> Schema:
-        plain = {key: value for key, value in schema.items() if key != "_forbidden"}
+        plain = without(schema, "_forbidden")
         forbidden = [value for value in schema.get("_forbidden", ()) if self.fits(value, plain)]
         match kind:
             case "string":
