@@ -7,6 +7,7 @@ Pure text; the compiled grammar lives in ``sampler``.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -203,13 +204,14 @@ _SIGN = re.compile(r"\[[^\]]*\]|\w")
 
 def _differ(one: str, other: str) -> bool:
     """Whether two patterns surely share no text: at one place, both take a sign."""
-    for ours, theirs in zip(_signs(one), _signs(other), strict=False):
-        codes = map(chr, range(0x250))
-        if ours != theirs and not any(
-            re.fullmatch(ours, c) and re.fullmatch(theirs, c) for c in codes
-        ):
-            return True
-    return False
+    places = itertools.islice(zip(_signs(one), _signs(other), strict=False), MAX_REPEATS)
+    return any(ours != theirs and _share_no_sign(ours, theirs) for ours, theirs in places)
+
+
+@functools.lru_cache(maxsize=1024)
+def _share_no_sign(one: str, other: str) -> bool:
+    signs = map(chr, range(0x250))
+    return not any(re.fullmatch(one, sign) and re.fullmatch(other, sign) for sign in signs)
 
 
 def _signs(pattern: str) -> Iterator[str]:
