@@ -79,8 +79,7 @@ def _language(request: DrawRequest) -> tuple[DiagramKind, tuple[str, ...]]:
     try:
         _render(safe_source(request.source, given).source, given, request.theme)
     except errors.DiagramInvalid:
-        name = "Graphviz" if named == "dot" else "Mermaid"
-        return named, (f"This is {name} text, and was drawn as such.",)
+        return named, (f"This is {faults.LANGUAGES[named]} text, and was drawn as such.",)
     return given, ()
 
 
