@@ -92,7 +92,6 @@ class Attempts:
         self._asking = asking
         self._question = question
         self._schema = schema
-        self._n_cut = 0
         #: The last code that failed: still to be corrected, whatever comes of its repair.
         self._failed_code: CodeFailed | None = None
         self._displays: list[AnswerDisplay] = []
@@ -125,13 +124,11 @@ class Attempts:
 
     def _run(self) -> LastAnswer:
         question = self._question
-        request = question.request
+        n_cut = 0
+        request = formed = self._formed(n_cut)
         n_attempts = 1 + (question.retry if self._can_repair else 0)
         for number in range(1, n_attempts + 1):
-            sent = request_for(
-                request, question.format, self._schema, self._n_cut, question.diagram
-            )
-            answer, display = self._asking.ask(sent)
+            answer, display = self._asking.ask(request)
             self._displays.append(display)
             failure = self._settle(answer, display, number)
             if failure is None:
@@ -141,9 +138,19 @@ class Attempts:
             if number == n_attempts or not failure.is_repairable:
                 raise failure.error
             self._fold(display, failure, f"Attempt {number} of {n_attempts}")
-            self._n_cut += answer.finish_reason == "length"
-            request = _next_request(question.request, answer, failure, number)
+            if answer.finish_reason == "length":
+                n_cut += 1
+                formed = self._formed(n_cut)
+            request = _next_request(formed, answer, failure, number)
         raise AssertionError("there is at least one attempt")
+
+    def _formed(self, n_cut: int) -> ChatCompletionRequest:
+        """Return the question with what makes its answer be of its format; large schemas take time.
+
+        The more answers to it were cut, the less it is given to say.
+        """
+        question = self._question
+        return request_for(question.request, question.format, self._schema, n_cut, question.diagram)
 
     @property
     def _can_repair(self) -> bool:
