@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from .. import errors
+from ..assistant.code_blocks import fenced
 from ..chat_protocol import ContextItem
 
 #: Characters of one attachment.
@@ -163,10 +164,10 @@ def _notebook_parts(text: str, path: str) -> Iterator[str]:
             kind = "Markdown" if cell.cell_type == "markdown" else "raw"
             yield f"Cell {number} ({kind}):\n{source}"
             continue
-        yield f"Cell {number} (code):\n{_fenced(source, language)}"
+        yield f"Cell {number} (code):\n{fenced(source, language)}"
         for output in cell.outputs:
             if shown := _output_text(output):
-                yield f"Output of cell {number}:\n{_fenced(shown, '')}"
+                yield f"Output of cell {number}:\n{fenced(shown)}"
 
 
 def _language_of(metadata: dict[str, Any]) -> str:
@@ -191,13 +192,6 @@ def _output_text(output: _Output) -> str:
         text = _text_of(output.data.get("text/plain"))
     text = text.strip("\n")
     return text if len(text) <= _MAX_OUTPUT_CHARS else f"{text[:_MAX_OUTPUT_CHARS]}…"
-
-
-def _fenced(text: str, language: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _joined(parts: Iterator[str]) -> tuple[str, bool]:
