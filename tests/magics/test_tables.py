@@ -82,7 +82,8 @@ def test_an_empty_list_is_an_empty_table_with_the_columns_of_its_schema() -> Non
     row = {"type": "object", "properties": {"name": {"type": "string"}, "n": {"type": "integer"}}}
     direct = {"type": "array", "items": row}
     referred = {"type": "array", "items": {"$ref": "#/$defs/Row"}, "$defs": {"Row": row}}
-    for schema in (direct, referred):
+    escaped = {"type": "array", "items": {"$ref": "#/$defs/a~1%20b"}, "$defs": {"a/ b": row}}
+    for schema in (direct, referred, escaped):
         frame = data_frame(table_of_json([], schema))
         assert list(frame.columns) == ["name", "n"]
         assert len(frame) == 0

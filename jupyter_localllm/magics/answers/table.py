@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ...assistant.schemas.checks import document_of, looked_up
 from ...errors import AnswerUnusable
 
 _SEPARATOR = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
@@ -100,19 +101,20 @@ def table_of_json(value: Any, schema: dict[str, Any] | None = None) -> Table:
 
 def _columns_in(schema: dict[str, Any]) -> list[str]:
     """Return the properties of the objects in an array, as far as the schema names them."""
-    named = _resolved(_resolved(schema, schema).get("items"), schema).get("properties")
+    _, resolver = document_of(schema)
+    items = _resolved(schema, resolver).get("items")
+    named = _resolved(items, resolver).get("properties")
     return list(named) if isinstance(named, dict) else []
 
 
-def _resolved(part: Any, schema: dict[str, Any]) -> dict[str, Any]:
+def _resolved(part: Any, resolver: Any) -> dict[str, Any]:
     """Return a part of a schema, which may stand among its definitions."""
     for _ in range(_MAX_REFERENCES):
         reference = part.get("$ref") if isinstance(part, dict) else None
-        if not isinstance(reference, str):
+        found = looked_up(reference, resolver) if isinstance(reference, str) else None
+        if found is None:
             break
-        part = schema
-        for name in reference.removeprefix("#").strip("/").split("/"):
-            part = part.get(name) if isinstance(part, dict) else None
+        part, resolver = found.contents, found.resolver
     return part if isinstance(part, dict) else {}
 
 
