@@ -42,7 +42,7 @@ _REPLY_TIMEOUT_S = 60.0
 _KEPT = ("_memory", "_answers", "model_paths", "model", "aliases")
 #: The names of the function that a line stands in.
 Names = Mapping[str, object]
-NONE: Names = {}
+_NO_NAMES: Names = {}
 
 
 def _line_help() -> str:
@@ -82,16 +82,13 @@ class LocalLLM(QuestionSettings):
     @no_var_expand
     @needs_local_scope
     @documented(_line_help)
-    def line(self, line: str, local_ns: Names = NONE) -> None:
+    def line(self, line: str, local_ns: Names = _NO_NAMES) -> None:
         """Ask about cells and errors, look after models; ``%llm help`` shows everything."""
         from .lines.commands import ActOn
         from .lines.line_arguments import parse_line
 
         command = parse_line(line, {**self.variables(), **local_ns})
         if isinstance(command, ActOn):
-            from .cells.cell_targets import with_whole_target
-
-            command = with_whole_target(command)
             fault = self._broken_diagram(command)
             if fault is not None:
                 self._fix_diagram(command.ask, fault)
@@ -185,7 +182,9 @@ class LocalLLM(QuestionSettings):
 
     # --- asking -----------------------------------------------------------------------------
 
-    def _ask(self, command: Ask | ActOn, line: str, body: str = "", names: Names = NONE) -> None:
+    def _ask(
+        self, command: Ask | ActOn, line: str, body: str = "", names: Names = _NO_NAMES
+    ) -> None:
         from ..errors import LocalLLMError
         from .questions.advice import with_advice
 
@@ -236,7 +235,7 @@ class LocalLLM(QuestionSettings):
 
         return AnswerSettings(display=self.display, progress=self.progress, answers=self.answers())
 
-    def _composer(self, names: Names = NONE) -> Composer:
+    def _composer(self, names: Names = _NO_NAMES) -> Composer:
         from .questions.composer import Composer, Settings
         from .values.interpolation import visible_variables
 

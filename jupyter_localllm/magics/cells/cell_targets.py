@@ -15,7 +15,6 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ...chat_protocol import ContextItem, ContextKind
-from ..lines.commands import ActOn
 from ..lines.parsers import nearest, shortened
 from ..values.interpolation import is_missing, is_reference, value_of
 from ..values.value_text import shortened_text, text_of
@@ -23,11 +22,6 @@ from .cell_runs import CellRun, CellRuns, is_code
 from .notebook_context import NotebookContext
 
 _NUMBERED = re.compile(r"(?P<kind>In|Out|Err)\[(?P<number>-?\d+)\]|(?P<bare>\d+)")
-#: The same as several words.
-_SPACED = re.compile(
-    r"(?P<kind>In|Out|Err)\s*\[\s*(?P<number>-?\d+)\s*\](?:\s+(?P<rest>.*)|$)", re.DOTALL
-)
-_SECOND = re.compile(r"(?:In|Out|Err)\[-?\d+\](?=[\s,;.:?]|$)")
 #: Of code and errors, which are what it is all about.
 _CODE_TOKENS = 6_000
 
@@ -228,26 +222,6 @@ class CellTargets:
     def _failed(self) -> str:
         failed = [f"Err[{number}]" for number in list(self._runs.errors)[-5:]]
         return f"There are {', '.join(failed)}." if failed else "No cell has failed."
-
-
-def with_whole_target(act: ActOn) -> ActOn:
-    """Return it with ``In[ 3 ]`` as the one word that it is.
-
-    Raises
-    ------
-    UsageError
-        A second cell is named behind the first.
-    """
-    match = _SPACED.match(f"{act.target} {act.words}")
-    if match is not None:
-        act = replace(act, target=f"{match['kind']}[{match['number']}]", words=match["rest"] or "")
-    second = _SECOND.match(act.words)
-    if second is not None:
-        raise UsageError(
-            f"{act.target} and {second[0]} cannot be asked about in one line. Name one at a time, "
-            "or put both into a question, as in %%llm with {In[3]} and {Out[4]} below."
-        )
-    return act
 
 
 def cell_number(target: str) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from IPython.core.error import UsageError
 
@@ -16,6 +17,12 @@ from .commands import ActOn, Command
 from .marks import is_numbered, missing_quotes
 from .options import cell_parser, join_cells
 from .parsers import HelpRequested, Parser, asks_for_help, sentence, shortened
+
+#: ``In[ 3 ]`` as several words.
+_SPACED = re.compile(
+    r"(?P<kind>In|Out|Err)\s*\[\s*(?P<number>-?\d+)\s*\](?:\s+(?P<rest>.*)|$)", re.DOTALL
+)
+_SECOND = re.compile(r"(?:In|Out|Err)\[-?\d+\](?=[\s,;.:?]|$)")
 
 _ACTION_USAGE = "[In[n] | Out[n] | Err[n] | NAME] [more words] [options]"
 
@@ -74,7 +81,27 @@ def read_action(name: str, words: list[str], variables: Mapping[str, object]) ->
                 f"here. {hint}"
             )
     is_about_error = name == "error" or (name == "fix" and not target)
-    return ActOn(ask, target, " ".join(more), is_about_error=is_about_error)
+    return _with_whole_target(ActOn(ask, target, " ".join(more), is_about_error=is_about_error))
+
+
+def _with_whole_target(act: ActOn) -> ActOn:
+    """Return it with ``In[ 3 ]`` as the one word that it is.
+
+    Raises
+    ------
+    UsageError
+        A second cell is named behind the first.
+    """
+    match = _SPACED.match(f"{act.target} {act.words}")
+    if match is not None:
+        act = replace(act, target=f"{match['kind']}[{match['number']}]", words=match["rest"] or "")
+    second = _SECOND.match(act.words)
+    if second is not None:
+        raise UsageError(
+            f"{act.target} and {second[0]} cannot be asked about in one line. Name one at a time, "
+            "or put both into a question, as in %%llm with {In[3]} and {Out[4]} below."
+        )
+    return act
 
 
 def _words_of_language(words: list[str], variables: Mapping[str, object]) -> int:
