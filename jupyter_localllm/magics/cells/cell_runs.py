@@ -302,7 +302,7 @@ class CellRuns:
         if error is None:
             return
         from ..execution.execute import CodeFailed
-        from .errors_of_cells import error_reason, error_text, is_interrupt
+        from .errors_of_cells import error_reason, error_text, is_interrupt, name_of_cell
         from .own_errors import is_mistyped_cell, is_own_error
 
         # An answer that was to correct it may have been stopped, or of no use.
@@ -317,7 +317,7 @@ class CellRuns:
         inner, own = f"In[{run.number + 1}]", f"In[{run.number}]"
 
         def name_of(filename: str) -> str | None:
-            name = self._cell_name(filename)
+            name = name_of_cell(self._shell, filename)
             return own if run.number and name == inner else name
 
         run.error, run.reason = error_text(error, name_of), error_reason(error)
@@ -351,10 +351,6 @@ class CellRuns:
         if isinstance(deleted, list):
             # Lab tells of each once, with the next cell that runs.
             self._deleted |= {each for each in deleted if isinstance(each, str)}
-
-    def _cell_name(self, filename: str) -> str | None:
-        named = self._shell.compile.format_code_name(filename)
-        return None if named is None else str(named[1])
 
 
 _MAGIC_LINE = re.compile(r"\s*(?:%%?|!)\w")

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from IPython.core.error import UsageError
 
@@ -24,6 +25,12 @@ _MAX_FRAMES = 60
 CellName = Callable[[str], "str | None"]
 
 _COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+
+
+def name_of_cell(shell: Any, filename: str) -> str | None:
+    """Return what the shell calls the cell of this compiled code, such as ``In[3]``."""
+    named = shell.compile.format_code_name(filename)
+    return None if named is None else str(named[1])
 
 
 def is_interrupt(error: BaseException) -> bool:

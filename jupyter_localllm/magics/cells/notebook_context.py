@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from IPython.core.error import UsageError
 
@@ -130,9 +131,14 @@ class NotebookContext:
                 newest[key] = run
         return [self._part(run.number, run.source, run.reason) for run in newest.values()]
 
+    @cached_property
+    def _number_now(self) -> int:
+        """The question's, looked up once: all names of the session are read for it."""
+        return self._runs.number_now
+
     def source_of(self, number: int) -> str:
         """Return what ran as ``In[number]``; "" where nothing is known, and of the question."""
-        if number == self._runs.number_now:
+        if number == self._number_now:
             # The question itself.
             return ""
         # By number: the list of inputs has gaps.

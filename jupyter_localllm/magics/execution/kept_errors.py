@@ -15,7 +15,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from ..cells.errors_of_cells import error_text
+from ..cells.errors_of_cells import error_text, name_of_cell
 from .replaced import replaced
 from .time_limit import drop_own_frames
 
@@ -47,7 +47,7 @@ def kept_errors(shell: Any, kept: list[str]) -> Iterator[None]:
             silenced.append(warnings.filters[0])
         if error is not None and (isinstance(error, UsageError) or _has_group(error)):
             drop_own_frames(error)
-            kept[:] = [error_text(error, lambda filename: _cell_name(shell, filename))]
+            kept[:] = [error_text(error, lambda filename: name_of_cell(shell, filename))]
         else:
             show(exc_tuple, *args, **kwargs)
 
@@ -75,8 +75,3 @@ def _has_group(error: BaseException | None) -> bool:
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
-
-
-def _cell_name(shell: Any, filename: str) -> str | None:
-    named = shell.compile.format_code_name(filename)
-    return None if named is None else str(named[1])
