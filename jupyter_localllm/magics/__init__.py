@@ -45,7 +45,7 @@ def register(shell: InteractiveShell) -> None:
             f"{owner} already provides %%llm in this session, so jupyter_localllm was not loaded. "
             "Restart the kernel and load only one of the two."
         )
-    from .cells.empty_bodies import allow_empty_bodies
+    from .cells.own_cells import read_own_cells
     from .lines.completion import complete_with
     from .magics import LocalLLM
 
@@ -56,16 +56,16 @@ def register(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     magics.start()
     complete_with(shell, magics)
-    allow_empty_bodies(shell)
+    read_own_cells(shell)
 
 
 def unregister(shell: InteractiveShell) -> None:
     """Take the magics out of the shell; called by ``%unload_ext``."""
-    from .cells.empty_bodies import refuse_empty_bodies
+    from .cells.own_cells import stop_reading_own_cells
     from .lines.completion import stop_completing
 
     stop_completing(shell)
-    refuse_empty_bodies(shell)
+    stop_reading_own_cells(shell)
     magics = _remove_own(shell)
     if magics is not None:
         _left[shell] = SimpleNamespace(**magics.kept(), names=magics.take_away_names())

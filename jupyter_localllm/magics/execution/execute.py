@@ -75,14 +75,14 @@ class CodeRun:
         The error as IPython would have shown it.
     seconds : float
         How long it took.
-    is_interrupted : bool
+    has_had_interrupt : bool
         The person interrupted it, whatever the code made of that.
     """
 
     error: BaseException | None = None
     traceback: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    is_interrupted: bool = False
+    has_had_interrupt: bool = False
 
     @property
     def summary(self) -> str:
@@ -102,7 +102,7 @@ class CodeRun:
     @property
     def was_interrupted(self) -> bool:
         """Whether it was the person who stopped it."""
-        is_interrupt = self.is_interrupted or isinstance(self.error, KeyboardInterrupt)
+        is_interrupt = self.has_had_interrupt or isinstance(self.error, KeyboardInterrupt)
         has_ended_by_itself = self.error is None or isinstance(self.error, TimeLimitReached)
         return is_interrupt and not has_ended_by_itself
 
@@ -195,7 +195,7 @@ def _run(
         interrupts.disarm()
         _running.release()
         interrupts.end()
-    run.is_interrupted = interrupts.is_noted
+    run.has_had_interrupt = interrupts.is_noted
     if interrupts.is_pending and run.error is None:
         # It came when the code had just ended.
         run.error = KeyboardInterrupt()

@@ -309,9 +309,9 @@ def _parsed(words: list[str], variables: Mapping[str, object]) -> Command:
             return ShowHelp(line_help())
         words = [topic, "--help"]
     typed, *rest = words
-    if not rest and typed.rstrip("?") in {*LINE_COMMANDS, *LINE_ACTIONS}:
+    if not rest and typed.endswith("?") and typed.rstrip("?") in {*LINE_COMMANDS, *LINE_ACTIONS}:
         # In IPython, a question mark behind something asks for its help.
-        typed, rest = typed.rstrip("?"), rest if typed[-1] != "?" else ["--help"]
+        typed, rest = typed.rstrip("?"), ["--help"]
     name = _SYNONYMS.get(typed, ACTION_NAMES.get(typed, typed))
     if name in LINE_ACTIONS:
         return read_action(name, rest, variables)

@@ -17,7 +17,7 @@ from ..names import is_ours
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_NAME = "give_empty_body"
+_NAME = "read_own_cells"
 _CELL = re.compile(r"%%(?P<name>\w+)")
 _QUESTION_LINE = re.compile(r"%(?P<name>\w+)[ \t]+(?P<words>\w.*\?)\s*")
 
@@ -73,13 +73,13 @@ class _OwnCells:
         return read
 
 
-def allow_empty_bodies(shell: InteractiveShell) -> None:
-    """Let every cell of the shell pass through."""
-    refuse_empty_bodies(shell)
+def read_own_cells(shell: InteractiveShell) -> None:
+    """Let every cell of the shell pass through first."""
+    stop_reading_own_cells(shell)
     shell.input_transformers_cleanup.append(_OwnCells(shell))
 
 
-def refuse_empty_bodies(shell: InteractiveShell) -> None:
+def stop_reading_own_cells(shell: InteractiveShell) -> None:
     """Take that back."""
     # By name: after a reload, the class of the earlier one is another object.
     shell.input_transformers_cleanup[:] = [
